@@ -1,0 +1,58 @@
+"""What analysing a path is about: the site it happens at, and what it finds (stone-spec 5.4)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serpent_infra.formats.dependency import Capability
+from serpent_infra.formats.packaging.tools import Tools
+from serpent_infra.formats.packaging.tree import TreePath
+from serpent_infra.formats.recipe import Options
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a package depends on and provides, as its files show."""
+
+    depends: set[Capability] = field(default_factory=set)
+    provides: set[Capability] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a tree is analysed: on this host, seen by the tools, and for which recipe's options."""
+
+    install_root: Path
+    options: Options
+    tools: Tools
+
+    def tool_path(self, path: str) -> str:
+        """The path of an installed file as the tools see it."""
+        root = self.tools.install_root or str(self.install_root)
+        return root.rstrip("/") + path
+
+    def is_installed(self, path: str) -> bool:
+        """Says whether an absolute path is in the install tree or, failing that, in the build root."""
+        roots = (self.install_root, self.tools.build_root)
+        return any(_exists(root / path.lstrip("/")) for root in roots if root is not None)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one look at a path says: whether the path stays, whether others may look too, and new paths to analyse."""
+
+    keep: bool = True
+    go_on: bool = True
+    queue: tuple[TreePath, ...] = ()
+
+
+NEXT = Step()
+DROP = Step(keep=False, go_on=False)
+DONE = Step(go_on=False)

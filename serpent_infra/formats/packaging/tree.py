@@ -1,0 +1,119 @@
+"""The paths of an install tree, in the order that layouts have them (stone-spec 5.3)."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from serpent_infra.formats.packaging.errors import PackagingError
+from serpent_infra.formats.packaging.inside import open_inside
+
+USR = "/usr/"
+_PLAIN_DIRECTORY = 0o040755
+_NAMED_PATHS = 20  # how many paths an error carries
+
+
+@dataclass(frozen=True, slots=True)
+class TreePath:
+    """One path to package: absolute as installed, the tree it belongs to, and what it was when looked at."""
+
+    path: str
+    root: Path
+    status: os.stat_result
+
+    @property
+    def source(self) -> Path:
+        """Where it lies on this host."""
+        return self.root / self.path.lstrip("/")
+
+    def open(self) -> BinaryIO:
+        """Opens a regular file, following no link. Raises `OSError`."""
+        return open_inside(self.root, self.path)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The components, the file's name included."""
+        return tuple(self.path.split("/")[1:])
+
+    @property
+    def is_regular(self) -> bool:
+        """Says whether this is a file with content."""
+        return stat.S_ISREG(self.status.st_mode)
+
+    @property
+    def is_directory(self) -> bool:
+        """Says whether this is a directory."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def is_symlink(self) -> bool:
+        """Says whether this is a symbolic link."""
+        return stat.S_ISLNK(self.status.st_mode)
+
+    @property
+    def is_packaged(self) -> bool:
+        """Says whether a package can hold the path: only what lies below `/usr`."""
+        return self.path.startswith(USR)
+
+
+def look_at(install_root: Path, path: str) -> TreePath:
+    """Reads the status of an absolute path of the tree, following no link. Raises `OSError`."""
+    return TreePath(path, install_root, (install_root / path.lstrip("/")).lstat())
+
+
+def enumerate_tree(install_root: Path, *, strict: bool = True) -> list[TreePath]:
+    """Lists what is to be packaged: files and links, and directories that are empty or not of mode 0755.
+
+    Depth first, by the bytes of the names. Where `strict`, anything outside `/usr` but empty directories raises
+    `PackagingError`, which names it; else it is listed like the rest. A name that is no UTF-8 always raises.
+    """
+    paths = list(_walk(install_root))
+    outside = tuple(found.path for found in paths if not found.is_packaged and not found.is_directory)
+    if strict and outside:
+        more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
+        raise PackagingError(
+            f"{outside[0]}{more}: packages hold nothing outside /usr; install it elsewhere or remove it",
+            paths=outside[:_NAMED_PATHS],
+        )
+    return paths
+
+
+def _walk(install_root: Path) -> Iterator[TreePath]:
+    """Goes depth first with a stack of its own: a tree may be deeper than Python's."""
+    stack: list[tuple[TreePath | None, list[TreePath]]] = [(None, _children(install_root, install_root, ""))]
+    while stack:
+        directory, waiting = stack[-1]
+        if waiting:
+            found = waiting.pop()
+            if not found.is_directory:
+                yield found
+                continue
+            children = _children(install_root, found.source, found.path)
+            stack.append((found if found.status.st_mode != _PLAIN_DIRECTORY or not children else None, children))
+        else:
+            stack.pop()
+            if directory is not None:
+                yield directory
+
+
+def _children(root: Path, directory: Path, prefix: str) -> list[TreePath]:
+    """Lists a directory from the last name to the first."""
+    with os.scandir(directory) as scan:
+        entries = sorted(scan, key=lambda entry: os.fsencode(entry.name), reverse=True)
+    return [_found(root, entry, f"{prefix}/{entry.name}") for entry in entries]
+
+
+def _found(root: Path, entry: os.DirEntry[str], path: str) -> TreePath:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise PackagingError(f"{shown}: the name is no UTF-8, no package can hold it", paths=(shown,)) from error
+    return TreePath(path, root, entry.stat(follow_symlinks=False))

@@ -1,0 +1,33 @@
+"""Recipes: `parse_recipe` reads a `stone.yaml`, the model says what it holds."""
+
+from serpent_infra.formats.recipe.model import (
+    Archive,
+    Build,
+    Git,
+    Options,
+    Package,
+    PathKind,
+    PathRule,
+    Recipe,
+    RecipeWarning,
+    Toolchain,
+    TuningChoice,
+    Upstream,
+)
+from serpent_infra.formats.recipe.parse import parse_recipe
+
+__all__ = [
+    "Archive",
+    "Build",
+    "Git",
+    "Options",
+    "Package",
+    "PathKind",
+    "PathRule",
+    "Recipe",
+    "RecipeWarning",
+    "Toolchain",
+    "TuningChoice",
+    "Upstream",
+    "parse_recipe",
+]

@@ -1,0 +1,157 @@
+"""YAML as text: a tree of nodes out of libyaml's events, in which every scalar stays as it was written.
+
+PyYAML's own loaders turn `1.10` into 1.1 and crash the process on deep nesting; this builder keeps text, remembers
+places, and refuses whatever a recipe has no use for: aliases, anchors, tags, repeated keys, depth, a second document.
+"""
+
+from dataclasses import dataclass, field
+
+import yaml
+from yaml._yaml import CParser
+
+from serpent_infra.formats.errors import FormatError
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 12
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A piece of text; `is_plain` says that it stood without quotes."""
+
+    text: str
+    line: int
+    column: int
+    is_plain: bool
+
+    @property
+    def is_null(self) -> bool:
+        """Says whether YAML 1.2 reads this as "nothing"."""
+        return self.is_plain and self.text in _NULLS
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    line: int
+    column: int
+    items: "list[Node]" = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """A map in the order of the file, keys never repeated."""
+
+    line: int
+    column: int
+    entries: "list[tuple[Scalar, Node]]" = field(default_factory=list)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read_document(data: bytes, *, path: str = "") -> Node:
+    """Reads the one document in `data`.
+
+    Raises `FormatError` with the place for anything else than UTF-8 YAML of at most `MAX_BYTES` and `MAX_DEPTH`
+    levels without anchors, aliases, tags and repeated keys.
+    """
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{len(data)} bytes are too many; expected at most {MAX_BYTES}", path=path)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError("this is not UTF-8", path=path, line=line) from error
+    parser = CParser(text)
+    try:
+        return _Builder(path).build(parser)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = error.problem or error.context or "this is not YAML"
+        if mark is None:
+            raise FormatError(reason, path=path) from error
+        raise FormatError(reason, path=path, line=mark.line + 1, column=mark.column + 1) from error
+    except yaml.reader.ReaderError as error:
+        place = text.count("\n", 0, error.position) + 1
+        raise FormatError(f"a character that YAML forbids: {error.reason}", path=path, line=place) from error
+    finally:
+        parser.dispose()
+
+
+class _Builder:
+    """Puts events together; one instance reads one document."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._root: Node | None = None
+        self._open: list[Sequence | Mapping] = []
+        self._keys: list[Scalar | None] = []  # of each open map: the key that waits for its value
+        self._seen: list[set[str]] = []  # of each open map: the keys so far
+
+    def build(self, parser: CParser) -> Node:
+        while (event := parser.get_event()) is not None:
+            mark = event.start_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+            match event:
+                case yaml.AliasEvent():
+                    raise self._error(f"aliases (*{event.anchor}) are not allowed; write the value out", line, column)
+                case yaml.ScalarEvent():
+                    self._refuse_properties(event, line, column)
+                    self._place(Scalar(event.value, line, column, is_plain=event.implicit[0]))
+                case yaml.SequenceStartEvent():
+                    self._refuse_properties(event, line, column)
+                    self._descend(Sequence(line, column))
+                case yaml.MappingStartEvent():
+                    self._refuse_properties(event, line, column)
+                    self._descend(Mapping(line, column))
+                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                    self._open.pop()
+                    self._keys.pop()
+                    self._seen.pop()
+                case yaml.DocumentStartEvent() if self._root is not None:
+                    raise self._error("a second document begins here; expected one only", line, column)
+                case _:
+                    pass
+        if self._root is None:
+            raise self._error("the file is empty; expected a map", 1, 1)
+        return self._root
+
+    def _refuse_properties(
+        self, event: yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int, column: int
+    ) -> None:
+        if event.anchor is not None:
+            raise self._error(f"anchors (&{event.anchor}) are not allowed", line, column)
+        if event.tag is not None:
+            raise self._error(f"tags ({event.tag}) are not allowed", line, column)
+
+    def _descend(self, node: Sequence | Mapping) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise self._error(f"nested too deep; expected at most {MAX_DEPTH} levels", node.line, node.column)
+        self._place(node)
+        self._open.append(node)
+        self._keys.append(None)
+        self._seen.append(set())
+
+    def _place(self, node: Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+        elif (key := self._keys[-1]) is not None:
+            parent.entries.append((key, node))
+            self._keys[-1] = None
+        elif not isinstance(node, Scalar):
+            raise self._error("a key must be text", node.line, node.column)
+        elif node.text in self._seen[-1]:
+            raise self._error(f"the key {node.text!r} stands here a second time", node.line, node.column)
+        else:
+            self._seen[-1].add(node.text)
+            self._keys[-1] = node
+
+    def _error(self, reason: str, line: int, column: int) -> FormatError:
+        return FormatError(reason, path=self._path, line=line, column=column)

@@ -1,0 +1,138 @@
+"""Typed reading of a recipe's map: each field says what it expects, and whatever nobody asked for is reported."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from serpent_infra.formats.errors import FormatError
+from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence
+from serpent_infra.formats.recipe.model import RecipeWarning
+
+T = TypeVar("T")
+_DIGITS = re.compile(r"[0-9]{1,20}")
+
+
+class Fields:
+    """The fields of one map; `finish` reports the keys that were never read.
+
+    `what` names the map in messages ("a recipe", "the package nano-devel").
+    """
+
+    def __init__(self, node: Node, *, what: str, path: str, warnings: list[RecipeWarning]) -> None:
+        self.path = path
+        self.what = what
+        self.warnings = warnings
+        if not isinstance(node, Mapping):
+            raise self.error(node, f"expected {what} as a map of keys")
+        self.node = node
+        self._entries = {key.text: (key, value) for key, value in node.entries}
+        self._read: set[str] = set()
+
+    def error(self, node: Node, reason: str) -> FormatError:
+        """Makes the exception for something wrong at a node."""
+        return FormatError(reason, path=self.path, line=node.line, column=node.column)
+
+    def warn(self, node: Node, text: str) -> None:
+        """Notes something odd at a node."""
+        self.warnings.append(RecipeWarning(text, node.line, node.column))
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, None where it is absent or null."""
+        self._read.add(key)
+        if key not in self._entries:
+            return None
+        value = self._entries[key][1]
+        return None if isinstance(value, Scalar) and value.is_null else value
+
+    def scalar(self, key: str) -> Scalar | None:
+        """A piece of text together with its place; None where absent or null."""
+        value = self.get(key)
+        return None if value is None else self.as_scalar(value, f"text for {key!r}")
+
+    def text(self, key: str) -> str | None:
+        """A piece of text; None where absent or null."""
+        scalar = self.scalar(key)
+        return None if scalar is None else scalar.text
+
+    def required(self, key: str) -> Scalar:
+        """A piece of text that must be there and not be empty."""
+        scalar = self.scalar(key)
+        if scalar is None or not scalar.text.strip():
+            place = self._entries[key][0] if key in self._entries else self.node
+            raise self.error(place, f"{self.what} needs {key!r}: expected text")
+        return scalar
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """`true` or `false`, quoted or not."""
+        scalar = self.scalar(key)
+        if scalar is None:
+            return default
+        if scalar.text not in {"true", "false"}:
+            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected true or false")
+        return scalar.text == "true"
+
+    def integer(self, key: str, *, default: int | None = None, low: int = 0, high: int) -> int:
+        """Decimal digits within `low` and `high`; required where there is no default."""
+        scalar = self.scalar(key) if default is not None else self.required(key)
+        if scalar is None:
+            assert default is not None  # noqa: S101 - tells the type checker what the line above decides
+            return default
+        if not _DIGITS.fullmatch(scalar.text) or not low <= int(scalar.text) <= high:
+            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected a whole number from {low} to {high}")
+        return int(scalar.text)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of text, empty where absent or null."""
+        return tuple(scalar.text for scalar in self.scalars(key))
+
+    def scalars(self, key: str) -> tuple[Scalar, ...]:
+        """A list of text with places, empty where absent or null."""
+        scalars = tuple(self.as_scalar(item, f"text in the list {key!r}") for item in self.items(key))
+        for scalar in scalars:
+            if not scalar.text.strip() or scalar.is_null:
+                raise self.error(scalar, f"an item of {key!r} is empty; expected text")
+        return scalars
+
+    def items(self, key: str) -> list[Node]:
+        """A list of any nodes, empty where absent or null."""
+        value = self.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, Sequence):
+            raise self.error(value, f"expected a list for {key!r}")
+        return value.items
+
+    def pairs(self, key: str) -> Iterator[tuple[Scalar, Node]]:
+        """A list of maps of which each has one key: `- key: value`. Further keys of an item are reported."""
+        for item in self.items(key):
+            yield self.pair(item, key)
+
+    def pair(self, item: Node, key: str) -> tuple[Scalar, Node]:
+        """One item of such a list."""
+        if not isinstance(item, Mapping) or not item.entries:
+            raise self.error(item, f"expected items of {key!r} as `name: value`")
+        for extra, _ in item.entries[1:]:
+            self.warn(extra, f"the key {extra.text!r} is ignored: items of {key!r} have one key only")
+        return item.entries[0]
+
+    def parsed(self, key: str, parse: Callable[[str], T], expected: str, *, default: T) -> T:
+        """A piece of text given to `parse`, whose `ValueError` becomes a message with `expected`."""
+        scalar = self.scalar(key)
+        if scalar is None:
+            return default
+        try:
+            return parse(scalar.text)
+        except ValueError as error:
+            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected {expected}") from error
+
+    def as_scalar(self, node: Node, expected: str) -> Scalar:
+        """The node as text, or an error that says what was expected."""
+        if not isinstance(node, Scalar):
+            raise self.error(node, f"expected {expected}, not a {'list' if isinstance(node, Sequence) else 'map'}")
+        return node
+
+    def finish(self) -> None:
+        """Warns of every key that nobody read."""
+        for text, (key, _) in self._entries.items():
+            if text not in self._read:
+                self.warn(key, f"the key {text!r} means nothing in {self.what} and is ignored")
