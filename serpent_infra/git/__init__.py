@@ -1,0 +1,7 @@
+"""Git repositories of recipes: a bare mirror kept by `git fetch`, read with pygit2, never checked out."""
+
+from serpent_infra.git.errors import GitError
+from serpent_infra.git.mirror import Mirror, mirror_name
+from serpent_infra.git.trees import Changes, CommitInfo, RecipeEntry
+
+__all__ = ["Changes", "CommitInfo", "GitError", "Mirror", "RecipeEntry", "mirror_name"]
