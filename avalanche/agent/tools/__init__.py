@@ -1,0 +1,1 @@
+"""Build tools: what turns an order into packages. `protocol` says what each promises."""

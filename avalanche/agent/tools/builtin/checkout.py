@@ -1,0 +1,51 @@
+"""The recipe as it is at exactly the commit of the order, read and compared with what was ordered."""
+
+from pathlib import Path, PurePosixPath
+
+from avalanche.agent.tools.protocol import BuildFailed, Job
+from serpent_infra.formats.errors import FormatError
+from serpent_infra.formats.recipe import Recipe, parse_recipe
+from serpent_infra.git import GitError, Mirror
+from serpent_infra.wire.reports import FailureKind
+
+RECIPE_FILE = "stone.yaml"
+
+
+def check_out(job: Job) -> Recipe:
+    """Fills the workspace's recipe directory and gives its recipe; raises `BuildFailed`."""
+    source = job.order.source
+    mirror = Mirror.under(job.means.cache_dir / "mirrors", source.origin_uri)
+    try:
+        if not mirror.path.exists() or not mirror.has(source.commit):
+            mirror.fetch(timeout=job.means.git_timeout)
+    except GitError as error:
+        raise BuildFailed(FailureKind.FETCH, f"The recipe's repository cannot be fetched: {error}") from error
+    directory = str(PurePosixPath(source.recipe_path).parent)
+    try:
+        mirror.export(source.commit, "" if directory == "." else directory, job.workspace.recipe_dir)
+    except GitError as error:
+        raise BuildFailed(FailureKind.RECIPE, f"The recipe cannot be read at {source.commit[:12]}: {error}") from error
+    recipe = read_recipe(job.workspace.recipe_dir / PurePosixPath(source.recipe_path).name, source.recipe_path)
+    for field, ordered, said in (
+        ("name", job.order.source_name, recipe.name),
+        ("version", job.order.version, recipe.version),
+        ("release", job.order.release, recipe.release),
+    ):
+        if ordered != said:
+            message = f"The recipe at {source.commit[:12]} has the {field} {said}; {ordered} was ordered"
+            raise BuildFailed(FailureKind.RECIPE, message)
+    return recipe
+
+
+def read_recipe(path: Path, shown_as: str) -> Recipe:
+    """Reads a recipe; raises `BuildFailed` with the line."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BuildFailed(FailureKind.RECIPE, f"{shown_as}: {error.strerror}") from error
+    try:
+        return parse_recipe(data, path=shown_as)
+    except FormatError as error:
+        lines = data.decode(errors="replace").splitlines()
+        line = lines[error.line - 1] if error.line is not None and 0 < error.line <= len(lines) else ""
+        raise BuildFailed(FailureKind.RECIPE, str(error), excerpt=line) from error

@@ -1,0 +1,101 @@
+"""What askers do with attempts: offer, cancel, look at, acknowledge, release."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from avalanche import doorbell, fleet, logs
+from avalanche.models import Attempt, Builder, Slot
+from avalanche.states import AttemptState, IllegalTransition
+from avalanche.statuses import ArtefactSource, AttemptStatus, SlotTaken, UnknownAttempt
+from serpent_infra.wire.orders import BuildOrder
+from serpent_infra.wire.reports import BuildReport, FailureKind
+
+
+def get(attempt: UUID) -> Attempt:
+    """Reads one attempt with its builder, slot and report; raises `UnknownAttempt`."""
+    found = Attempt.objects.with_parts().filter(pk=attempt).first()
+    if found is None:
+        raise UnknownAttempt(f"There is no attempt {attempt}.")
+    return found
+
+
+def offer(*, order: BuildOrder, task: str, builder: str, slot: int, reply_to: str, at: datetime) -> None:
+    """Offers an order to a slot, and rings it after commit; raises `SlotTaken` when the slot cannot have it."""
+    patience = timedelta(seconds=settings.SERPENT_OFFER_SECONDS)
+    try:
+        with transaction.atomic():
+            place = _place(builder, slot, at=at)
+            attempt = Attempt.offer(order=order, task=task, reply_to=reply_to, slot=place, at=at, patience=patience)
+            doorbell.ring_slot_on_commit(attempt)
+    except IntegrityError as error:
+        raise SlotTaken(f"Slot {builder}/{slot} has work, or may not have this: {error}") from error
+
+
+def cancel(*, attempt: UUID, at: datetime) -> None:
+    """Ends an offer at once and asks a running build to end; an ended attempt stays as it is."""
+    # Between look and deed a builder may claim the offer: then the second look finds it running.
+    for _ in AttemptState:
+        found = get(attempt)
+        if not found.is_open:
+            return
+        try:
+            with transaction.atomic():
+                if found.status == AttemptState.RUNNING:
+                    found.request_cancel(at=at)
+                else:
+                    found.cancel(at=at, note="cancelled before anybody claimed it")
+                    doorbell.ring_asker_on_commit(found)
+        except IllegalTransition:
+            continue
+        return
+
+
+def unsettled(*, reply_to: str) -> list[UUID]:
+    """Lists ended attempts whose asker has not acknowledged the end, oldest first."""
+    return list(Attempt.objects.unsettled(reply_to).values_list("pk", flat=True))
+
+
+def statuses(attempts: Iterable[UUID]) -> dict[UUID, AttemptStatus]:
+    """Gives attempts as their asker sees them; unknown ones are absent."""
+    return {found.pk: status_of(found) for found in Attempt.objects.with_parts().filter(pk__in=list(attempts))}
+
+
+def status_of(attempt: Attempt) -> AttemptStatus:
+    """Gives an attempt that was read `with_parts()` as its asker sees it."""
+    report = attempt.sent_report
+    return AttemptStatus(
+        id=attempt.pk,
+        builder=attempt.builder.name,
+        slot=attempt.slot.index,
+        status=str(attempt.status),
+        phase=attempt.phase,
+        offered_at=attempt.offered_at,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        log_size=logs.size_of(attempt.pk) if attempt.is_open else attempt.log_size,
+        isolation=attempt.isolation,
+        report=None if report is None else msgspec.convert(report.body, BuildReport),
+        failure_kind=FailureKind(attempt.failure_kind) if attempt.failure_kind else None,
+        failure_message=attempt.failure_message,
+    )
+
+
+def artefact_source(attempt: UUID) -> ArtefactSource:
+    """Derives where an attempt's artefacts are fetched from its builder's registered address."""
+    found = get(attempt)
+    return ArtefactSource(base_uri=f"{found.builder.address}/artefacts/{found.pk}/", audience=found.builder.name)
+
+
+def _place(builder: str, index: int, *, at: datetime) -> Slot:
+    """Finds the slot again and makes sure that its builder still takes work."""
+    candidates = Builder.objects.offerable().with_latest_sample().filter(name=builder)
+    fit = [one.builder for one in fleet.examine(candidates, at=at) if one.health.can_work]
+    found = Slot.objects.current().select_related("builder").filter(builder__in=fit, index=index).first()
+    if found is None:
+        raise SlotTaken(f"Slot {builder}/{index} takes no work now.")
+    return found

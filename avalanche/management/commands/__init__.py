@@ -1,0 +1,1 @@
+"""Commands for the hub (create_builder) and for a builder machine (enrol, agent)."""
