@@ -1,0 +1,120 @@
+"""The next contents of a channel, and the difference of two: plain functions over what a version holds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from serpent_infra.formats.stone.header import MAX_PAYLOADS
+
+Key = tuple[str, str]  # name, architecture
+
+
+class NotAdmissible(Exception):
+    """A stone may not follow what the channel holds; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One package of a version; `stone` is the row that holds the rest of it, `size` the bytes of its file."""
+
+    name: str
+    architecture: str
+    source_name: str
+    version: str
+    release: int
+    build_release: int
+    sha256: str
+    size: int
+    stone: int
+
+    @property
+    def key(self) -> Key:
+        """What a version holds at most one of."""
+        return self.name, self.architecture
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What decides which of two is newer; version texts never do."""
+        return self.release, self.build_release
+
+    def __str__(self) -> str:
+        """The form people read, e.g. `zlib 1.3.1-4 (x86_64, build 1)`."""
+        return f"{self.name} {self.version}-{self.release} ({self.architecture}, build {self.build_release})"
+
+
+Contents = Mapping[Key, Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One package that two versions have differently."""
+
+    old: Item
+    new: Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What leads from one version to another, each by name and architecture."""
+
+    added: tuple[Item, ...]
+    replaced: tuple[Change, ...]
+    removed: tuple[Item, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Says whether both hold the same."""
+        return not (self.added or self.replaced or self.removed)
+
+    @property
+    def summary(self) -> str:
+        """Names the sources that come in, e.g. `zlib 1.3.1-4, nano 8.4-35`, and counts what only goes."""
+        incoming = [*self.added, *(change.new for change in self.replaced)]
+        sources = sorted({f"{item.source_name} {item.version}-{item.release}" for item in incoming})
+        texts = sources[:5] + ([f"{len(sources) - 5} more"] if len(sources) > 5 else [])  # noqa: PLR2004 - fits a line
+        if self.removed and not incoming:
+            texts.append(f"{len(self.removed)} removed")
+        return ", ".join(texts) or "no change"
+
+
+def admit(current: Contents, incoming: Iterable[Item]) -> dict[Key, Item]:
+    """Gives the contents after an import: each stone takes the place of the one of its name and architecture.
+
+    Raises `NotAdmissible` for a lower release, for an equal release with a lower build release, for both equal with
+    another hash, for two stones of one name, and for more packages of an architecture than an index can hold. A stone
+    that is there already changes nothing.
+    """
+    contents = dict(current)
+    seen: set[Key] = set()
+    for item in incoming:
+        if item.key in seen:
+            raise NotAdmissible(f"two stones of one import are {item.name} for {item.architecture}")
+        seen.add(item.key)
+        present = current.get(item.key)
+        if present is not None:
+            _check_follows(present, item)
+        contents[item.key] = item
+    for architecture in {architecture for _, architecture in seen}:
+        count = sum(1 for key in contents if key[1] == architecture)
+        if count > MAX_PAYLOADS:
+            raise NotAdmissible(f"an index holds {MAX_PAYLOADS:,} packages, {architecture} would have {count:,}")
+    return contents
+
+
+def _check_follows(present: Item, item: Item) -> None:
+    if item.release < present.release:
+        raise NotAdmissible(f"{item} has a lower release than the published {present}: raise the recipe's release")
+    if item.order < present.order:
+        raise NotAdmissible(f"{item} has a lower build release than the published {present}")
+    if item.order == present.order and item.sha256 != present.sha256:
+        raise NotAdmissible(f"{item} is published already with other bytes: raise the recipe's release")
+
+
+def difference(old: Contents, new: Contents) -> Changes:
+    """Compares two contents; a package counts as replaced when its stone's hash differs."""
+    return Changes(
+        added=tuple(new[key] for key in sorted(new.keys() - old.keys())),
+        replaced=tuple(
+            Change(old[key], new[key]) for key in sorted(new.keys() & old.keys()) if old[key].sha256 != new[key].sha256
+        ),
+        removed=tuple(old[key] for key in sorted(old.keys() - new.keys())),
+    )

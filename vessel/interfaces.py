@@ -1,0 +1,94 @@
+"""vessel's only door: import orders down, reports up, and what a stream offers.
+
+The caller names the Celery task to ring (`reply_to`); vessel rings it with `reference=<text>` and never learns who
+asked.
+"""
+
+from datetime import datetime
+
+from vessel import intake, offer, publish, tree
+from vessel.models import Import
+from vessel.orders import (
+    ChannelMismatch,
+    Expected,
+    ImportOrder,
+    ImportReport,
+    PublishedPackage,
+    UnknownImport,
+    UnknownStream,
+)
+from vessel.states import ImportStatus
+
+__all__ = [
+    "ChannelMismatch",
+    "Expected",
+    "ImportOrder",
+    "ImportReport",
+    "ImportStatus",
+    "PublishedPackage",
+    "UnknownImport",
+    "UnknownStream",
+    "acknowledge",
+    "ensure_stream",
+    "import_report",
+    "index_uri",
+    "published_packages",
+    "request_import",
+    "stream_version",
+    "unsettled",
+]
+
+
+def ensure_stream(*, channel: str, stream: str, architectures: tuple[str, ...], official: bool, at: datetime) -> None:
+    """Makes channel and stream where missing, with an empty first version already on disk. Idempotent.
+
+    Raises `ChannelMismatch` when the channel exists and `official` says otherwise.
+    """
+    publish.begin_stream(channel=channel, stream=stream, architectures=architectures, official=official, at=at)
+
+
+def request_import(*, order: ImportOrder, reply_to: str, at: datetime) -> None:
+    """Commits an import in state *requested* and rings vessel after commit. Idempotent by `order.reference`.
+
+    Raises `UnknownStream`.
+    """
+    intake.request(order=order, reply_to=reply_to, at=at)
+
+
+def import_report(*, reference: str) -> ImportReport:
+    """Reads how an import stands. Raises `UnknownImport`."""
+    return offer.report(offer.find_import(reference))
+
+
+def unsettled(*, reply_to: str) -> list[str]:
+    """Lists references of closed imports that the asker has not acknowledged yet, oldest first."""
+    return list(Import.objects.unsettled().asked_by(reply_to).values_list("reference", flat=True))
+
+
+def acknowledge(*, reference: str, at: datetime) -> None:
+    """Notes that the asker has committed the consequences of a closed import. Idempotent.
+
+    Raises `UnknownImport`.
+    """
+    offer.find_import(reference).acknowledge(at=at)
+
+
+def stream_version(*, channel: str, stream: str) -> str:
+    """Gives the identifier of the version a stream points to. Raises `UnknownStream`."""
+    return str(offer.version_of(channel=channel, stream=stream))
+
+
+def published_packages(
+    *, channel: str, stream: str, architecture: str, source_name: str = ""
+) -> tuple[str, list[PublishedPackage]]:
+    """Gives the version a stream points to and what it holds for one architecture, by name.
+
+    With `source_name` only the packages of that source. Raises `UnknownStream`.
+    """
+    version = offer.version_of(channel=channel, stream=stream)
+    return str(version), offer.packages(version, architecture=architecture, source_name=source_name)
+
+
+def index_uri(*, channel: str, version: str, architecture: str) -> str:
+    """Gives the address of an immutable index, `<repository>/<channel>/history/<version>/<arch>/stone.index`."""
+    return tree.index_uri(channel=channel, version=version, architecture=architecture)
