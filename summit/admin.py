@@ -1,0 +1,132 @@
+"""Django's admin for projects, profiles and repositories with the rights of groups; builds are there to be read."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from guardian.admin import GuardedModelAdmin
+
+from serpent_infra.admin import ReadOnly
+from summit import doorbell, intake
+from summit.models import BuildTask, Profile, Project, Recipe, Remote, Repository, Review, Submission, TaskEvent
+
+
+class RemoteInline(admin.TabularInline[Remote, Profile]):
+    """What a profile resolves against besides its own stream."""
+
+    model = Remote
+    extra = 0
+
+
+@admin.register(Project)
+class ProjectAdmin(admin.ModelAdmin[Project]):
+    """Projects: name them, pause and resume them."""
+
+    list_display = ("slug", "title", "is_paused", "created_at")
+    list_editable = ("is_paused",)
+    search_fields = ("slug", "title")
+    prepopulated_fields = {"slug": ("title",)}
+
+
+@admin.register(Profile)
+class ProfileAdmin(admin.ModelAdmin[Profile]):
+    """Profiles: architecture, remotes, stream; pause, and plan anew."""
+
+    list_display = (
+        "project",
+        "name",
+        "architecture",
+        "isa_level",
+        "channel",
+        "stream",
+        "purpose",
+        "is_paused",
+        "plan_error",
+    )
+    list_display_links = ("name",)
+    list_filter = ("architecture", "purpose", "is_paused")
+    list_select_related = ("project",)
+    inlines = (RemoteInline,)
+    actions = ("plan_anew",)
+
+    @admin.action(description="Plan anew")
+    def plan_anew(self, request: HttpRequest, queryset: QuerySet[Profile]) -> None:
+        """Asks for a plan of each."""
+        count = Profile.objects.filter(pk__in=queryset).request_plan(at=timezone.now())
+        for profile in queryset:
+            doorbell.ring(doorbell.PLAN, profile=profile.pk)
+        messages.success(request, f"{count} profiles will be planned.")
+
+
+@admin.register(Repository)
+class RepositoryAdmin(GuardedModelAdmin):
+    """Repositories: where they come from, who needs a second person, and (object permissions) who may do what."""
+
+    list_display = ("project", "slug", "branch", "status", "needs_review", "refreshed_at", "error")
+    list_display_links = ("slug",)
+    list_filter = ("project", "status", "needs_review")
+    list_select_related = ("project",)
+    search_fields = ("slug", "origin_uri")
+    readonly_fields = ("status", "error", "commit", "commit_subject", "refreshed_at")
+    actions = ("refresh",)
+
+    @admin.action(description="Refresh now")
+    def refresh(self, request: HttpRequest, queryset: QuerySet[Repository]) -> None:
+        """Asks for a refresh of each."""
+        for repository in queryset:
+            intake.request_refresh(repository, at=timezone.now())
+        messages.success(request, f"{len(queryset)} repositories will be refreshed.")
+
+
+@admin.register(Recipe)
+class RecipeAdmin(ReadOnly, admin.ModelAdmin[Recipe]):
+    """Recipes as they were read from git."""
+
+    list_display = ("name", "version", "release", "repository", "error")
+    list_select_related = ("repository__project",)
+    search_fields = ("name", "path")
+    show_full_result_count = False
+
+
+class EventInline(ReadOnly, admin.TabularInline[TaskEvent, BuildTask]):
+    """The transitions of a build."""
+
+    model = TaskEvent
+    extra = 0
+    ordering = ("at", "pk")
+
+
+@admin.register(BuildTask)
+class BuildTaskAdmin(ReadOnly, admin.ModelAdmin[BuildTask]):
+    """Builds and their transitions; what may be done with them is on their pages."""
+
+    list_display = ("source_name", "version", "release", "profile", "status", "blockers", "problem", "updated_at")
+    list_filter = ("status", "profile", "failure_kind")
+    list_select_related = ("profile__project",)
+    search_fields = ("source_name",)
+    show_full_result_count = False
+    inlines = (EventInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BuildTask, BuildTask]:
+        """Puts the newest first."""
+        rows: Any = super().get_queryset(request)
+        return rows.latest_first()  # type: ignore[no-any-return] # the admin's manager is untyped
+
+
+class ReviewInline(ReadOnly, admin.TabularInline[Review, Submission]):
+    """The verdicts on a submission."""
+
+    model = Review
+    extra = 0
+
+
+@admin.register(Submission)
+class SubmissionAdmin(ReadOnly, admin.ModelAdmin[Submission]):
+    """Submissions and their reviews: an audit, not a place to decide."""
+
+    list_display = ("title", "repository", "author_name", "purpose", "status", "created_at", "decided_at")
+    list_filter = ("status", "purpose")
+    list_select_related = ("repository__project",)
+    inlines = (ReviewInline,)

@@ -1,0 +1,228 @@
+"""What the REST API tells of projects, recipes and builds."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from summit import dispatch, explain
+from summit.models import (
+    BuildTask,
+    Profile,
+    Project,
+    Recipe,
+    Repository,
+    Review,
+    Submission,
+    TaskEdge,
+    TaskEvent,
+    Verdict,
+)
+
+
+class ProfileSerializer(serializers.ModelSerializer[Profile]):
+    """One profile."""
+
+    class Meta:
+        model = Profile
+        fields = (
+            "name",
+            "architecture",
+            "isa_level",
+            "channel",
+            "stream",
+            "purpose",
+            "is_paused",
+            "planned_at",
+            "plan_error",
+        )
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    """One project; counts are of what exists now."""
+
+    profiles = ProfileSerializer(many=True)
+    repository_count = serializers.IntegerField()
+    recipe_count = serializers.IntegerField()
+
+    class Meta:
+        model = Project
+        fields = ("slug", "title", "description", "is_paused", "profiles", "repository_count", "recipe_count")
+
+
+class RepositorySerializer(serializers.ModelSerializer[Repository]):
+    """One repository of recipes; `error` says why the latest refresh failed."""
+
+    project = serializers.SlugRelatedField[Project](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = Repository
+        fields: tuple[str, ...] = (
+            *("project", "slug", "description", "origin_uri", "branch", "needs_review", "commit", "commit_subject"),
+            *("commit_at", "status", "error", "refreshed_at"),
+        )
+
+
+class RecipeSerializer(serializers.ModelSerializer[Recipe]):
+    """One recipe as lists show it: its last good state, and what is wrong with a newer one."""
+
+    project = serializers.CharField(source="repository.project.slug")
+    repository = serializers.CharField(source="repository.slug")
+
+    class Meta:
+        model = Recipe
+        fields: tuple[str, ...] = (
+            *("id", "project", "repository", "path", "name", "version", "release", "summary", "commit"),
+            *("changed_at", "error", "error_line", "error_column"),
+        )
+
+
+class RecipeDetailSerializer(RecipeSerializer):
+    """One recipe with its metadata; capabilities as text."""
+
+    licences = serializers.ListField(child=serializers.CharField())
+    upstreams = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    packages = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    provides = serializers.SerializerMethodField()
+    build_depends = serializers.SerializerMethodField()
+    run_depends = serializers.SerializerMethodField()
+
+    class Meta(RecipeSerializer.Meta):
+        fields: tuple[str, ...] = (
+            *RecipeSerializer.Meta.fields,
+            *("description", "homepage", "licences", "upstreams", "packages", "author_name", "commit_subject"),
+            *("manifests", "provides", "build_depends", "run_depends"),
+        )
+
+    def get_provides(self, recipe: Recipe) -> list[str]:
+        """Lists what its packages provide, sorted."""
+        return sorted({str(row.capability) for row in recipe.providers.all()})
+
+    def get_build_depends(self, recipe: Recipe) -> list[str]:
+        """Lists what building and checking it needs, sorted."""
+        return sorted({str(row.capability) for row in recipe.dependencies.all() if row.usage != "run"})
+
+    def get_run_depends(self, recipe: Recipe) -> list[str]:
+        """Lists what its packages need when they run, sorted."""
+        return sorted({str(row.capability) for row in recipe.dependencies.all() if row.usage == "run"})
+
+
+class BuildSerializer(serializers.ModelSerializer[BuildTask]):
+    """One build as lists show it; times in seconds."""
+
+    project = serializers.CharField(source="profile.project.slug")
+    profile = serializers.CharField(source="profile.name")
+    repository = serializers.CharField(source="recipe.repository.slug")
+    recipe = serializers.IntegerField(source="recipe_id")
+
+    class Meta:
+        model = BuildTask
+        fields: tuple[str, ...] = (
+            *("id", "project", "profile", "repository", "recipe", "source_name", "version", "release"),
+            *("build_release", "architecture", "purpose", "reason", "commit", "status", "blockers", "block_reason"),
+            *("problem", "failure_kind", "priority", "is_expedited", "wave", "estimate_seconds", "build_seconds"),
+            *("attempt_count", "published_version", "created_at", "queued_at", "started_at", "ended_at", "updated_at"),
+        )
+
+
+class NeedSerializer(serializers.ModelSerializer[TaskEdge]):
+    """One need of a build, and the dependency that made it."""
+
+    build = serializers.IntegerField(source="needs_id")
+    title = serializers.CharField(source="needs.title")
+
+    class Meta:
+        model = TaskEdge
+        fields = ("build", "title", "capability", "usage", "kind", "published", "satisfied_at")
+
+
+class EventSerializer(serializers.ModelSerializer[TaskEvent]):
+    """One transition: who, why, when; no actor where the system decided."""
+
+    actor = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    class Meta:
+        model = TaskEvent
+        fields = ("at", "source", "target", "actor", "sentence")
+
+
+class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
+    """One attempt at a build."""
+
+    attempt = serializers.UUIDField(source="reference.attempt")
+    number = serializers.IntegerField(source="reference.number")
+    builder = serializers.CharField(source="reference.builder")
+    slot = serializers.IntegerField(source="reference.slot")
+    status = serializers.CharField(source="status.status", default="forgotten")
+    started_at = serializers.DateTimeField(source="status.started_at", default=None, allow_null=True)
+    ended_at = serializers.DateTimeField(source="status.ended_at", default=None, allow_null=True)
+    failure_kind = serializers.CharField(source="reference.failure_kind")
+    failure_message = serializers.CharField(source="reference.failure_message")
+    failure_excerpt = serializers.CharField(source="status.report.failure.excerpt", default="")
+
+
+class BuildDetailSerializer(BuildSerializer):
+    """One build with its needs, attempts and events; `explanation` says why it is not building."""
+
+    explanation = serializers.SerializerMethodField()
+    warnings = serializers.ListField(child=serializers.CharField())
+    needs = serializers.SerializerMethodField()
+    attempts = serializers.SerializerMethodField()
+    events = serializers.SerializerMethodField()
+
+    class Meta(BuildSerializer.Meta):
+        fields: tuple[str, ...] = (
+            *BuildSerializer.Meta.fields,
+            *("submission", "superseded_by", "explanation", "warnings", "needs", "attempts", "events"),
+        )
+
+    def get_explanation(self, task: BuildTask) -> str:
+        """Says in one sentence what it waits for or what became of it."""
+        return explain.explain(task, at=timezone.now()).text
+
+    def get_needs(self, task: BuildTask) -> list[dict[str, Any]]:
+        """Lists all needs, met and staged ones too."""
+        rows = TaskEdge.objects.filter(task=task).select_related("needs").order_by("needs__source_name")
+        return list(NeedSerializer(rows, many=True).data)
+
+    def get_attempts(self, task: BuildTask) -> list[dict[str, Any]]:
+        """Lists the tries, newest first."""
+        return [TrySerializer(attempt).data for attempt in dispatch.attempts_of(task)]
+
+    def get_events(self, task: BuildTask) -> list[dict[str, Any]]:
+        """Lists the transitions, oldest first."""
+        return list(EventSerializer(task.events.select_related("actor").order_by("at", "pk"), many=True).data)
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    """One verdict."""
+
+    reviewer = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    class Meta:
+        model = Review
+        fields = ("reviewer", "verdict", "comment", "created_at")
+
+
+class SubmissionSerializer(serializers.ModelSerializer[Submission]):
+    """One submission with its reviews; `builds` are ids."""
+
+    repository = serializers.CharField(source="repository.slug")
+    project = serializers.CharField(source="repository.project.slug")
+    author = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    builds = serializers.PrimaryKeyRelatedField[BuildTask](source="tasks", many=True, read_only=True)
+    reviews = ReviewSerializer(many=True)
+
+    class Meta:
+        model = Submission
+        fields: tuple[str, ...] = (
+            *("id", "project", "repository", "commit", "title", "author", "author_name", "purpose", "status"),
+            *("created_at", "decided_at", "builds", "reviews"),
+        )
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """What a reviewer sends."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)

@@ -1,0 +1,25 @@
+"""The addresses of summit's REST API, below /api/v1/."""
+
+from django.urls import path
+
+from summit.api import builds, recipes
+
+_REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
+
+urlpatterns = [
+    path("projects/", recipes.ProjectList.as_view(), name="api-projects"),
+    path("projects/<slug:slug>/", recipes.ProjectDetail.as_view(), name="api-project"),
+    path("repositories/", recipes.RepositoryList.as_view(), name="api-repositories"),
+    path(_REPOSITORY, recipes.RepositoryDetail.as_view(), name="api-repository"),
+    path(f"{_REPOSITORY}refresh/", recipes.RepositoryRefresh.as_view(), name="api-repository-refresh"),
+    path("recipes/", recipes.RecipeList.as_view(), name="api-recipes"),
+    path("recipes/<int:pk>/", recipes.RecipeDetail.as_view(), name="api-recipe"),
+    path("builds/", builds.BuildList.as_view(), name="api-builds"),
+    path("builds/<int:pk>/", builds.BuildDetail.as_view(), name="api-build"),
+    path("builds/<int:pk>/retry/", builds.BuildRetry.as_view(), name="api-build-retry"),
+    path("builds/<int:pk>/cancel/", builds.BuildCancel.as_view(), name="api-build-cancel"),
+    path("builds/<int:pk>/expedite/", builds.BuildExpedite.as_view(), name="api-build-expedite"),
+    path("submissions/", builds.SubmissionList.as_view(), name="api-submissions"),
+    path("submissions/<int:pk>/", builds.SubmissionDetail.as_view(), name="api-submission"),
+    path("submissions/<int:pk>/review/", builds.SubmissionReview.as_view(), name="api-submission-review"),
+]

@@ -1,0 +1,43 @@
+"""Projects: a distribution, or a part of one, with its repositories and profiles."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Count, Q
+from django.urls import reverse
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Finds projects."""
+
+    def running(self) -> Self:
+        """Narrows to those whose builds may be dispatched."""
+        return self.filter(is_paused=False)
+
+    def with_counts(self) -> Self:
+        """Adds `repository_count` and `recipe_count` (recipes that still exist)."""
+        return self.annotate(
+            repository_count=Count("repositories", distinct=True),
+            recipe_count=Count(
+                "repositories__recipes", filter=Q(repositories__recipes__removed_at=None), distinct=True
+            ),
+        )
+
+
+class Project(models.Model):
+    """A collection of recipe repositories, built for its profiles."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    is_paused = models.BooleanField(default=False, help_text="Nothing of this project is dispatched while it is set.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Gives the page of this project."""
+        return reverse("summit:project_detail", args=[self.slug])

@@ -1,0 +1,116 @@
+"""Submissions: who proposes which commit, and what a second person says of it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from summit import permissions
+from summit.models.repositories import Repository
+from summit.models.tasks import Purpose
+from summit.states import IllegalTransition, SubmissionStatus
+
+if TYPE_CHECKING:
+    from serpent_infra.accounts.models import User
+
+
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    """Finds submissions."""
+
+    def in_review(self) -> Self:
+        """Narrows to those that wait for a second person."""
+        return self.filter(status=SubmissionStatus.IN_REVIEW)
+
+    def reviewable_by(self, user: permissions.Viewer) -> Self:
+        """Narrows to those on which the user may decide: never their own."""
+        return (
+            self.in_review()
+            .filter(repository__in=Repository.objects.reviewable_by(user))
+            .exclude(author__isnull=False, author_id=getattr(user, "pk", None))
+        )
+
+    def visible_to(self, user: permissions.Viewer) -> Self:
+        """Narrows to those of repositories that the user may see."""
+        return self.filter(permissions.visible(user, "repository"))
+
+
+class Submission(models.Model):
+    """A commit whose changed recipes are to be built; its tasks say which recipes, and for which profiles."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="submissions")
+    commit = models.CharField(max_length=64)
+    title = models.CharField(max_length=200, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="submissions"
+    )
+    author_name = models.CharField(max_length=200, blank=True)
+    author_email = models.CharField(max_length=254, blank=True)
+    purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.OFFICIAL)
+    status = models.CharField(max_length=16, choices=SubmissionStatus)
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "commit", "purpose"], name="one_submission_a_commit_and_purpose"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.commit[:12]
+
+    def get_absolute_url(self) -> str:
+        """Gives the page of this submission."""
+        return reverse("summit:submission_detail", args=[self.pk])
+
+    def decide(self, status: SubmissionStatus, *, at: datetime) -> None:
+        """Ends the review; raises `IllegalTransition` when it has ended already."""
+        decided = Submission.objects.filter(pk=self.pk, status=SubmissionStatus.IN_REVIEW)
+        if not decided.update(status=status, decided_at=at):
+            raise IllegalTransition("the submission has been decided already")
+        self.status, self.decided_at = status, at
+
+    def can_review(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may decide on it."""
+        return self.status == SubmissionStatus.IN_REVIEW and permissions.can_review(user, self)
+
+
+class Verdict(models.TextChoices):
+    """What a reviewer says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Review(models.Model):
+    """One person's verdict on a submission."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=16, choices=Verdict)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "reviewer"], name="one_review_a_person_and_submission"),
+            models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="review_verdict_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.reviewer}"
+
+    @classmethod
+    def give(
+        cls, *, submission: Submission, reviewer: "User", verdict: Verdict, comment: str, at: datetime
+    ) -> "Review":
+        """Records a verdict."""
+        return cls.objects.create(
+            submission=submission, reviewer=reviewer, verdict=verdict, comment=comment, created_at=at
+        )

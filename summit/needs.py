@@ -1,0 +1,111 @@
+"""The words of the build order, pure: tasks as nodes, what they need, and why an edge is there."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from serpent_infra.formats.dependency import Capability, Kind
+
+
+class Usage(StrEnum):
+    """What a dependency is for."""
+
+    BUILD = "build"
+    CHECK = "check"
+    RUN = "run"
+
+
+class EdgeKind(StrEnum):
+    """Whether a need is waited for, or met by what is published because of a cycle."""
+
+    HARD = "hard"
+    STAGED = "staged"
+
+
+class BlockReason(StrEnum):
+    """Why a blocked task cannot run."""
+
+    FAILED_NEED = "failed-need"
+    MISSING = "missing"
+    CYCLE = "cycle"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One dependency of a recipe."""
+
+    capability: Capability
+    usage: Usage = Usage.BUILD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A task as the order sees it.
+
+    Attributes:
+        key: its identity.
+        name: the recipe's name; `title` what sentences call it.
+        provides: what its packages will provide, as far as it is known (`is_certain`: by a manifest).
+        needs: what it depends on; empty for one that is not waiting.
+        seconds: how long its build takes, estimated.
+        is_going: it will be built; otherwise (in review, failed) it is waited for only where nothing published does.
+        stuck: "" or the end of a sentence that says why it cannot go on by itself: "failed", "was cancelled".
+        waits_for: tasks that it waited for before they got stuck: it goes on waiting for them.
+    """
+
+    key: int
+    name: str
+    title: str
+    provides: frozenset[Capability]
+    needs: tuple[Need, ...] = ()
+    seconds: float = 1.0
+    is_certain: bool = True
+    is_going: bool = True
+    stuck: str = ""
+    waits_for: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`task` needs what `needs` will provide; `is_offered` says that something published would do as well."""
+
+    task: int
+    needs: int
+    capability: Capability
+    usage: Usage
+    kind: EdgeKind
+    is_offered: bool
+
+
+_TEMPLATE_SUFFIXES = ("-devel", "-libs", "-docs", "-32bit", "-32bit-devel", "-demos", "-dbginfo")
+_GUESSED_KINDS = {Kind.PKGCONFIG, Kind.PKGCONFIG32, Kind.CMAKE, Kind.BINARY, Kind.SYSBINARY, Kind.PYTHON, Kind.SONAME}
+
+
+def guess_providers(capability: Capability, node: Node, uncertain: Iterable[Node]) -> list[Node]:
+    """Names those recipes without a manifest that will provide a capability, to judge by their names.
+
+    Before the first build nobody can know; a wrong guess costs waiting, and is looked at again after each build.
+    """
+    target = capability.target
+    found = []
+    for other in uncertain:
+        if other.key == node.key:
+            continue
+        packages = [provided.target for provided in other.provides if provided.kind is Kind.NAME]
+        if capability.kind is Kind.NAME:
+            matches = any(target == f"{package}{suffix}" for package in packages for suffix in _TEMPLATE_SUFFIXES)
+        else:
+            stem = _stem(target)
+            matches = capability.kind in _GUESSED_KINDS and any(_stem(package) == stem for package in packages)
+        if matches:
+            found.append(other)
+    return found
+
+
+def _stem(text: str) -> str:
+    """Reduces `libfoo.so.1(64-bit)`, `libfoo-2.0` and `Foo` to what they have in common."""
+    base = re.split(r"\.so\b|\(", text.lower())[0]
+    base = re.sub(r"[-_.]?[0-9][0-9.]*\Z", "", base)
+    base = base.removesuffix("-devel")
+    return re.sub(r"[^a-z0-9+]", "", base.removeprefix("lib"))

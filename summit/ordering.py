@@ -1,0 +1,185 @@
+"""Keeps a profile's waiting tasks in order: needs, blocks, priorities and waves, as the pure queue computes them.
+
+`reorder` is both what happens when tasks are added and the consistency check: running it again changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from serpent_infra.formats.dependency import Capability, Kind
+from summit import bulk, doorbell, publishing
+from summit.models import BuildTask, Dependency, Profile, Provider, TaskEdge
+from summit.needs import Edge, EdgeKind, Need, Node, Usage
+from summit.queue import Order, order
+from summit.states import IN_PROGRESS, WAITING, TaskStatus
+
+# A failed task is waited for by those who need what nothing published offers.
+_HELD = {TaskStatus.FAILED: "failed", TaskStatus.CANCELLED: "was cancelled", TaskStatus.REJECTED: "was rejected"}
+
+
+def lock(profile: Profile) -> None:
+    """Takes the profile's row until the transaction ends: counts of unmet needs are changed by one at a time."""
+    Profile.objects.select_for_update().get(pk=profile.pk)
+
+
+def reorder(profile: Profile, *, at: datetime) -> Order:
+    """Computes the order of all open tasks of a profile and stores what differs; then rings the dispatch."""
+    with transaction.atomic():
+        lock(profile)
+        tasks = _tasks(profile)
+        offer = publishing.offer_to(profile)
+        waiting = {key for key, task in tasks.items() if task.status in WAITING}
+        pending = Q(kind=EdgeKind.STAGED) | Q(satisfied_at__isnull=True)
+        edges = list(TaskEdge.objects.filter(pending, task__in=waiting))
+        found = order(_nodes(profile, tasks, edges), offered=offer.capabilities, knows_all_remotes=offer.knows_all)
+        wanted = {(edge.task, edge.needs): edge for edge in found.edges if edge.task in waiting}
+        _store_edges(wanted, edges, offer)
+        _store_tasks(tasks, waiting, found, wanted.values())
+        _store_blocks(tasks, waiting, found, at=at)
+        doorbell.ring(doorbell.DISPATCH)
+    return found
+
+
+def _tasks(profile: Profile) -> dict[int, BuildTask]:
+    """Fetches open tasks, and closed ones without a result that are still what their recipe wants."""
+    held = Q(status__in=sorted(_HELD), recipe__removed_at__isnull=True, commit=F("recipe__commit"))
+    rows = BuildTask.objects.filter(held | Q(status__in=sorted(WAITING | IN_PROGRESS)), profile=profile).order_by("pk")
+    found: dict[int, BuildTask] = {}
+    newest: dict[int, BuildTask] = {}
+    for task in rows:
+        if task.is_open or task.recipe_id not in newest or not newest[task.recipe_id].is_open:
+            newest[task.recipe_id] = task
+    for task in newest.values():
+        found[task.pk] = task
+    return found
+
+
+@dataclass(slots=True)
+class _Capabilities:
+    """What a recipe provides and needs for one architecture."""
+
+    provides: set[Capability] = field(default_factory=set)
+    needs: dict[Need, None] = field(default_factory=dict)
+    has_manifest: bool = False
+
+
+def _nodes(profile: Profile, tasks: Mapping[int, BuildTask], edges: Iterable[TaskEdge]) -> list[Node]:
+    recipes = read_capabilities({task.recipe_id for task in tasks.values()}, architecture=profile.architecture)
+    waits_for: dict[int, set[int]] = {}
+    for edge in edges:
+        if edge.kind == EdgeKind.HARD:
+            waits_for.setdefault(edge.task_id, set()).add(edge.needs_id)
+    nodes = []
+    for task in tasks.values():
+        recipe = recipes.get(task.recipe_id, _Capabilities())
+        is_waiting = task.status in WAITING
+        nodes.append(
+            Node(
+                key=task.pk,
+                name=task.source_name,
+                title=f"{task.source_name} {task.version}-{task.release}",
+                provides=frozenset(recipe.provides),
+                needs=tuple(recipe.needs) if is_waiting else (),
+                seconds=task.estimate_seconds,
+                is_certain=recipe.has_manifest,
+                is_going=task.is_open and task.status != TaskStatus.IN_REVIEW,
+                stuck=_HELD.get(TaskStatus(task.status), ""),
+                waits_for=frozenset(waits_for.get(task.pk, ())),
+            )
+        )
+    return nodes
+
+
+def read_capabilities(recipes: set[int], *, architecture: str) -> Mapping[int, _Capabilities]:
+    """Reads providers and needs of many recipes: a manifest of the architecture counts before what the recipe names."""
+    found: dict[int, _Capabilities] = {recipe: _Capabilities() for recipe in recipes}
+    known: dict[tuple[int, str], Capability] = {}
+
+    def capability(kind: int, target: str) -> Capability:
+        if (kind, target) not in known:
+            known[kind, target] = Capability(Kind(kind), target)
+        return known[kind, target]
+
+    rows = Provider.objects.filter(recipe__in=recipes, architecture__in=["", architecture])
+    fields = ("recipe_id", "kind", "target", "architecture")
+    for recipe, kind, target, of in rows.values_list(*fields):
+        found[recipe].provides.add(capability(kind, target))
+        found[recipe].has_manifest |= of != ""
+    needs = Dependency.objects.filter(recipe__in=recipes, architecture__in=["", architecture]).order_by("usage", "pk")
+    for recipe, kind, target, usage in needs.values_list("recipe_id", "kind", "target", "usage"):
+        found[recipe].needs[Need(capability(kind, target), Usage(usage))] = None
+    return found
+
+
+def _store_edges(wanted: Mapping[tuple[int, int], Edge], stored: Iterable[TaskEdge], offer: publishing.Offer) -> None:
+    """Makes the stored needs those that are wanted; met ones stay, as history."""
+    rows = {(edge.task_id, edge.needs_id): edge for edge in stored}
+    TaskEdge.objects.filter(pk__in=[row.pk for pair, row in rows.items() if pair not in wanted]).delete()
+    fresh = []
+    for pair, edge in wanted.items():
+        row = rows.get(pair)
+        values = _values(edge, offer)
+        if row is None:
+            fresh.append(TaskEdge(task_id=edge.task, needs_id=edge.needs, **values))
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            TaskEdge.objects.filter(pk=row.pk).update(**values)
+    # A pair that was met before (a retried need) is waited for again.
+    TaskEdge.objects.bulk_create(
+        fresh,
+        batch_size=2000,
+        update_conflicts=True,
+        unique_fields=["task", "needs"],
+        update_fields=["capability", "usage", "kind", "published", "satisfied_at"],
+    )
+
+
+def _values(edge: Edge, offer: publishing.Offer) -> dict[str, str]:
+    published = ""
+    if edge.kind is EdgeKind.STAGED:
+        package = offer.by_capability.get(edge.capability)
+        published = "the base image's own"
+        if package is not None:
+            published = f"{package.name} {package.version}-{package.release}"
+        elif edge.capability not in offer.base:
+            published = ""
+    return {
+        "capability": str(edge.capability)[:560],
+        "usage": edge.usage.value,
+        "kind": edge.kind.value,
+        "published": published[:400],
+    }
+
+
+def _store_tasks(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order, edges: Iterable[Edge]) -> None:
+    blockers = dict.fromkeys(waiting, 0)
+    for edge in edges:
+        if edge.kind is EdgeKind.HARD:
+            blockers[edge.task] += 1
+    changed = []
+    for key in waiting:
+        task = tasks[key]
+        values = (blockers[key], round(found.priority[key], 3), found.wave[key], list(found.warnings.get(key, ())))
+        if values != (task.blockers, task.priority, task.wave, task.warnings):
+            changed.append((*values[:3], json.dumps(values[3]), key))
+    bulk.update(BuildTask, ["blockers", "priority", "wave", "warnings"], changed)
+
+
+def _store_blocks(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order, *, at: datetime) -> None:
+    """Blocks queued tasks that cannot run, and puts back those for which the reason is gone."""
+    blocked = {}
+    free = []
+    for key in waiting:
+        task, block = tasks[key], found.blocks.get(key)
+        if block is None and task.status == TaskStatus.BLOCKED:
+            free.append(key)
+        elif block is not None and task.status != TaskStatus.IN_REVIEW:
+            same = task.status == TaskStatus.BLOCKED and task.problem == block.sentence
+            if not same:
+                blocked[key] = (block.reason, block.sentence)
+    BuildTask.objects.block_all(blocked, at=at)
+    BuildTask.objects.unblock_all(free, sentence="what stopped it is gone", at=at)

@@ -1,0 +1,80 @@
+"""Who may do what, in pairs: a filter for lists and a question for one thing, both from the same rows.
+
+Per-repository rights are object permissions of groups (or people) on the repository; staff of the whole site who hold
+the permission globally hold it for every repository.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
+from guardian.shortcuts import get_objects_for_user, get_users_with_perms
+
+from serpent_infra.accounts.models import User
+
+if TYPE_CHECKING:
+    from summit.models import BuildTask, Repository, Submission
+
+VIEW = "view_repository"
+SUBMIT = "submit_build"
+PUSH = "push_build"
+REVIEW = "review_build"
+MANAGE = "manage"
+# Each right, and those that include it.
+_INCLUDED_IN = {
+    VIEW: (VIEW, SUBMIT, PUSH, REVIEW, MANAGE),
+    SUBMIT: (SUBMIT, PUSH, MANAGE),
+    PUSH: (PUSH, MANAGE),
+    REVIEW: (REVIEW, MANAGE),
+    MANAGE: (MANAGE,),
+}
+
+Viewer = User | AnonymousUser
+
+
+def repositories_with(queryset: "QuerySet[Repository]", user: Viewer, right: str) -> "QuerySet[Repository]":
+    """Narrows to the repositories for which the user holds a right, or one that includes it."""
+    if not user.is_authenticated or not user.is_active:
+        return queryset.none()
+    permissions = [f"summit.{name}" for name in _INCLUDED_IN[right]]
+    allowed: QuerySet[Repository] = get_objects_for_user(user, permissions, klass=queryset.model, any_perm=True)
+    return queryset.filter(pk__in=allowed.values("pk"))
+
+
+def holds(user: Viewer, right: str, repository: "Repository") -> bool:
+    """Says whether the user holds a right on a repository, or one that includes it."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    names = _INCLUDED_IN[right]
+    return any(user.has_perm(f"summit.{name}") or user.has_perm(f"summit.{name}", repository) for name in names)
+
+
+def visible(user: Viewer, repository: str = "") -> Q:
+    """Filters rows to those whose repository (a lookup; "" for itself) the user may see: public, or by right."""
+    from summit.models import Repository  # noqa: PLC0415 - the models use this module
+
+    prefix = f"{repository}__" if repository else ""
+    by_right = repositories_with(Repository.objects.filter(is_private=True), user, VIEW).values("pk")
+    return Q(**{f"{prefix}is_private": False}) | Q(**{f"{prefix}pk__in": by_right})
+
+
+def can_retry(user: Viewer, task: "BuildTask") -> bool:
+    """Says whether the user may order a task once more."""
+    return holds(user, PUSH, task.recipe.repository)
+
+
+def can_cancel(user: Viewer, task: "BuildTask") -> bool:
+    """Says whether the user may cancel a task: those who may push, and its author."""
+    author = task.submission.author_id
+    return holds(user, PUSH, task.recipe.repository) or (author is not None and author == getattr(user, "pk", None))
+
+
+def can_review(user: Viewer, submission: "Submission") -> bool:
+    """Says whether the user may decide on a submission: a second person, never its author."""
+    return submission.author_id != getattr(user, "pk", None) and holds(user, REVIEW, submission.repository)
+
+
+def reviewers(repository: "Repository") -> list[User]:
+    """Lists people who may review a repository's submissions, by name."""
+    holders = get_users_with_perms(repository, only_with_perms_in=[REVIEW, MANAGE])
+    return [person for person in sorted(holders, key=str) if isinstance(person, User) and person.is_active]

@@ -1,0 +1,228 @@
+"""summit's side of vessel's door: what a profile's stream offers, import orders, and how imports stand.
+
+The only module of summit that knows vessel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from serpent_infra.formats.dependency import Capability
+from serpent_infra.wire.orders import RemoteIndex
+from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
+from summit.models import AttemptRef, BuildTask, Profile, Purpose
+from vessel import interfaces as vessel
+from vessel.interfaces import ImportReport, ImportStatus, PublishedPackage
+
+__all__ = [
+    "REPLY_TO",
+    "ImportReport",
+    "ImportStatus",
+    "Offer",
+    "PublishedPackage",
+    "Stream",
+    "StreamUnfit",
+    "acknowledge",
+    "ensure_streams",
+    "forget",
+    "import_of",
+    "offer_to",
+    "packages_of",
+    "remotes_of",
+    "request_import",
+    "stream_of",
+    "unsettled",
+]
+
+REPLY_TO = "summit.settle_import"
+# The stream that a profile publishes to wins over what it layers on.
+_OWN_PRIORITY = 100
+_KNOWN_LIMIT = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """What a stream offers for one architecture at one version."""
+
+    version: str
+    by_name: Mapping[str, PublishedPackage]  # the highest release of each name
+    by_capability: Mapping[Capability, PublishedPackage]
+    build_releases: Mapping[tuple[str, int], int]  # the highest by source name and release
+
+
+class StreamUnfit(Exception):
+    """A profile cannot publish where it says; the message says why."""
+
+
+_known: dict[tuple[str, str, str, str], Stream] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """All that a profile's builds can be resolved against; `knows_all` is false with an index elsewhere."""
+
+    by_capability: Mapping[Capability, PublishedPackage]
+    base: frozenset[Capability]
+    knows_all: bool
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Everything that is there without building anything."""
+        return self.base.union(self.by_capability)
+
+
+def ensure_streams(profile: Profile, *, at: datetime) -> None:
+    """Makes the stream that a profile publishes to where it is missing; raises `StreamUnfit`."""
+    architectures = (profile.architecture,)
+    is_official = profile.purpose == Purpose.OFFICIAL
+    try:
+        vessel.ensure_stream(
+            channel=profile.channel, stream=profile.stream, architectures=architectures, official=is_official, at=at
+        )
+    except vessel.ChannelMismatch as error:
+        raise StreamUnfit(f"{profile.channel}/{profile.stream}: {error}") from error
+
+
+def stream_of(profile: Profile) -> Stream:
+    """Reads what the profile's own stream offers now; empty where there is no such stream yet."""
+    return _read(profile.channel, profile.stream, profile.architecture)
+
+
+def offer_to(profile: Profile) -> Offer:
+    """Joins the profile's own stream, its other remotes and its base image."""
+    by_capability: dict[Capability, PublishedPackage] = {}
+    knows_all = True
+    for remote in sorted(profile.remotes.all(), key=lambda remote: remote.priority):
+        if remote.is_ours:
+            by_capability.update(_read(remote.channel, remote.stream, profile.architecture).by_capability)
+        else:
+            knows_all = False
+    by_capability.update(stream_of(profile).by_capability)
+    return Offer(by_capability=by_capability, base=profile.base_capabilities(), knows_all=knows_all)
+
+
+def packages_of(source_name: str, profile: Profile) -> list[PublishedPackage]:
+    """Lists what the profile's own stream offers of one source, by name."""
+    try:
+        _, packages = vessel.published_packages(
+            channel=profile.channel,
+            stream=profile.stream,
+            architecture=profile.architecture,
+            source_name=source_name,
+        )
+    except vessel.UnknownStream:
+        return []
+    return packages
+
+
+def remotes_of(profile: Profile) -> tuple[RemoteIndex, ...]:
+    """Gives a profile's remotes, the larger priority first, each of ours pinned to the version it points to now."""
+    found = []
+    for name, channel, stream, uri, priority in (
+        (f"{profile.channel}-{profile.stream}", profile.channel, profile.stream, "", _OWN_PRIORITY),
+        *((row.name, row.channel, row.stream, row.index_uri, row.priority) for row in profile.remotes.all()),
+    ):
+        address = uri or vessel.index_uri(
+            channel=channel,
+            version=vessel.stream_version(channel=channel, stream=stream),
+            architecture=profile.architecture,
+        )
+        found.append(RemoteIndex(name=name[:63], index_uri=address, priority=priority))
+    return tuple(sorted(found, key=lambda remote: -remote.priority))
+
+
+def request_import(
+    *, reference: AttemptRef, artefacts: tuple[ArtefactInfo, ...], base_uri: str, audience: str, at: datetime
+) -> str:
+    """Orders what an attempt built to be published; gives the import's reference. Asking twice changes nothing."""
+    task = reference.task
+    name = reference.attempt.hex
+    vessel.request_import(
+        order=vessel.ImportOrder(
+            reference=name,
+            channel=task.profile.channel,
+            stream=task.profile.stream,
+            base_uri=base_uri,
+            audience=audience,
+            files=tuple(file for file in artefacts if file.kind is ArtefactKind.PACKAGE),
+            expected=vessel.Expected(
+                source_name=task.source_name,
+                version=task.version,
+                release=task.release,
+                build_release=task.build_release,
+                architecture=task.architecture,
+                package_names=tuple(task.package_names),
+                trusted=task.purpose == Purpose.OFFICIAL,
+            ),
+            provenance=_provenance(task, reference),
+        ),
+        reply_to=REPLY_TO,
+        at=at,
+    )
+    return name
+
+
+def import_of(reference: str) -> ImportReport | None:
+    """Reads how an import stands, None where vessel knows of none."""
+    try:
+        return vessel.import_report(reference=reference)
+    except vessel.UnknownImport:
+        return None
+
+
+def unsettled() -> list[str]:
+    """Lists closed imports whose consequences are not committed here."""
+    return vessel.unsettled(reply_to=REPLY_TO)
+
+
+def acknowledge(reference: str, *, at: datetime) -> None:
+    """Tells vessel that an import's consequences are committed."""
+    vessel.acknowledge(reference=reference, at=at)
+
+
+def _read(channel: str, stream: str, architecture: str) -> Stream:
+    """Reads a stream's packages; a version never changes, so each is read once a process."""
+    try:
+        place = (channel, stream, architecture, vessel.stream_version(channel=channel, stream=stream))
+        if place in _known:
+            return _known[place]
+        version, packages = vessel.published_packages(channel=channel, stream=stream, architecture=architecture)
+    except vessel.UnknownStream:
+        return Stream(version="", by_name={}, by_capability={}, build_releases={})
+    while len(_known) >= _KNOWN_LIMIT:
+        _known.pop(next(iter(_known)), None)
+    found = _known[channel, stream, architecture, version] = _digest(version, packages)
+    return found
+
+
+def forget() -> None:
+    """Drops what is remembered of versions read."""
+    _known.clear()
+
+
+def _digest(version: str, packages: list[PublishedPackage]) -> Stream:
+    by_name: dict[str, PublishedPackage] = {}
+    by_capability: dict[Capability, PublishedPackage] = {}
+    build_releases: dict[tuple[str, int], int] = {}
+    for package in packages:
+        known = by_name.get(package.name)
+        if known is None or known.release < package.release:
+            by_name[package.name] = package
+        for capability in package.provides:
+            by_capability[capability] = package
+        build = (package.source_name, package.release)
+        build_releases[build] = max(package.build_release, build_releases.get(build, 0))
+    return Stream(version=version, by_name=by_name, by_capability=by_capability, build_releases=build_releases)
+
+
+def _provenance(task: BuildTask, reference: AttemptRef) -> dict[str, str]:
+    repository = task.recipe.repository
+    return {
+        "project": repository.project.slug,
+        "repository": repository.origin_uri,
+        "recipe": task.recipe_path,
+        "commit": task.commit,
+        "builder": reference.builder,
+        "attempt": str(reference.attempt),
+        "task": str(task.pk),
+    }

@@ -1,0 +1,166 @@
+"""What an ended attempt and a closed import mean: each settled once, however often and however late the bell rings."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
+from summit import dispatch, lifecycle, publishing
+from summit.models import AttemptRef, BuildTask
+from summit.states import IllegalTransition, TaskStatus
+
+log = logging.getLogger(__name__)
+
+# How often a task is tried again when the machines, not the recipe, let it down; and how long it rests before.
+INFRASTRUCTURE_RETRIES = 5
+BACK_OFF = timedelta(seconds=10)
+BACK_OFF_LIMIT = timedelta(minutes=15)
+REFUSED = "refused"  # the failure kind of a build whose packages the repository would not take
+SUCCEEDED = "succeeded"
+CANCELLED = "cancelled"
+
+
+def settle_attempt(attempt: UUID, *, at: datetime) -> bool:
+    """Commits what an ended attempt means for its task; False when there is nothing to settle.
+
+    Built: its packages are ordered to be published. Failed by the packager's fault: the task fails. Failed by the
+    infrastructure's: it goes back into the queue after a pause, a bounded number of times.
+    """
+    status = dispatch.attempt_of(attempt)
+    if status is None or status.is_open:
+        return False
+    with transaction.atomic():
+        reference = _reference(attempt)
+        if reference is not None and reference.settled_at is None:
+            _settle(reference, status, at=at)
+        dispatch.acknowledge(attempt, at=at)
+    return True
+
+
+def _reference(attempt: UUID) -> AttemptRef | None:
+    rows = AttemptRef.objects.select_for_update(of=("self",))
+    return rows.select_related("task__recipe__repository__project", "task__profile").filter(attempt=attempt).first()
+
+
+def _settle(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
+    task = reference.task
+    kind = status.failure_kind.value if status.failure_kind is not None else ""
+    reference.settle(outcome=status.status, failure_kind=kind, failure_message=status.failure_message, at=at)
+    if task.status != TaskStatus.BUILDING:
+        # Cancelled, or given up, while it ran: whatever it brings is not wanted.
+        dispatch.release(reference.attempt, at=at)
+    elif status.status == SUCCEEDED and status.report is not None:
+        _publish(reference, status, at=at)
+    elif status.status == CANCELLED:
+        lifecycle.cancel(task, actor=None, at=at, sentence="its attempt was cancelled on the builder's side")
+    else:
+        _give_up_or_retry(reference, status, at=at)
+        dispatch.release(reference.attempt, at=at)
+
+
+def _publish(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
+    task = reference.task
+    artefacts = status.report.artefacts if status.report is not None else ()
+    source = dispatch.source_of(reference.attempt)
+    reference.import_reference = publishing.request_import(
+        reference=reference, artefacts=artefacts, base_uri=source.base_uri, audience=source.audience, at=at
+    )
+    AttemptRef.objects.filter(pk=reference.pk).update(import_reference=reference.import_reference)
+    began, ended = status.started_at or status.offered_at, status.ended_at or at
+    sentence = f"built on {reference.builder}, ordered to be published"
+    task.publish(build_seconds=(ended - began).total_seconds(), at=at, sentence=sentence)
+
+
+def _give_up_or_retry(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
+    task = reference.task
+    kind = status.failure_kind or FailureKind.HUB
+    message = status.failure_message or f"the attempt on {reference.builder} ended as {status.status}"
+    if kind in INFRASTRUCTURE_FAILURES and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
+        _requeue(task, sentence=f"{message}; it is tried again", at=at)
+    else:
+        lifecycle.fail(task, kind=kind.value, problem=message, at=at)
+
+
+def _requeue(task: BuildTask, *, sentence: str, at: datetime) -> None:
+    rest = min(BACK_OFF * 2**task.infrastructure_failures, BACK_OFF_LIMIT)
+    task.requeue(not_before=at + rest, sentence=sentence, at=at)
+
+
+def settle_import(reference: str, *, at: datetime) -> bool:
+    """Commits what a closed import means for its task; False when there is nothing to settle.
+
+    Published: the task completes, its dependants become ready, the builder may drop the artefacts. Refused: it fails,
+    or is built again where the machines were at fault.
+    """
+    report = publishing.import_of(reference)
+    if report is None or report.is_open:
+        return False
+    with transaction.atomic():
+        row = AttemptRef.objects.select_related("task__recipe", "task__profile").filter(import_reference=reference)
+        attempt = row.first()
+        if attempt is not None:
+            _settle_import(attempt, report, at=at)
+            dispatch.release(attempt.attempt, at=at)
+        publishing.acknowledge(reference, at=at)
+    return True
+
+
+def _settle_import(attempt: AttemptRef, report: publishing.ImportReport, *, at: datetime) -> None:
+    task = attempt.task
+    if task.status != TaskStatus.PUBLISHING:
+        return
+    if report.status == publishing.ImportStatus.PUBLISHED:
+        lifecycle.complete(task, version=report.version, at=at)
+        return
+    problem = report.problem or "the repository refused the packages"
+    if report.is_infrastructure_problem and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
+        _requeue(task, sentence=f"{problem}; it is built again", at=at)
+    else:
+        kind = FailureKind.HUB.value if report.is_infrastructure_problem else REFUSED
+        lifecycle.fail(task, kind=kind, problem=problem, at=at)
+
+
+def sweep(*, at: datetime) -> int:
+    """Settles whatever lost messages left: ended attempts, closed imports, tasks whose attempt or import is unknown."""
+    settled = sum(_safely(partial(settle_attempt, attempt, at=at)) for attempt in dispatch.unsettled())
+    settled += sum(_safely(partial(settle_import, reference, at=at)) for reference in publishing.unsettled())
+    return settled + _mend(at=at)
+
+
+def _safely(settle: Callable[[], bool]) -> bool:
+    """Settles one; a fault with one is logged, and holds up none of the others."""
+    try:
+        return settle()
+    except Exception:
+        log.exception("could not settle, the next sweep tries again: %r", settle)
+        return False
+
+
+def _mend(*, at: datetime) -> int:
+    """Puts back tasks in progress of which the other side knows nothing: it can only be repeated, never lost."""
+    mended = 0
+    building = AttemptRef.objects.unsettled().filter(task__status=TaskStatus.BUILDING).select_related("task")
+    known = dispatch.attempt_statuses(attempts=[row.attempt for row in building])
+    for row in building:
+        if row.attempt not in known:
+            mended += _repeat(row, "no builder knows of the attempt; it is tried again", at=at)
+    publishing_now = BuildTask.objects.filter(status=TaskStatus.PUBLISHING).prefetch_related("attempts")
+    for task in publishing_now:
+        latest = max(task.attempts.all(), key=lambda row: row.number, default=None)
+        if latest is not None and publishing.import_of(latest.import_reference) is None:
+            mended += _repeat(latest, "the repository knows nothing of the import; it is built again", at=at)
+    return mended
+
+
+def _repeat(reference: AttemptRef, sentence: str, *, at: datetime) -> int:
+    try:
+        with transaction.atomic():
+            reference.settle(outcome="lost", failure_kind=FailureKind.HUB.value, failure_message=sentence, at=at)
+            _requeue(reference.task, sentence=sentence, at=at)
+    except IllegalTransition:
+        return 0
+    return 1

@@ -1,0 +1,80 @@
+"""How far a build task may come, and from where.
+
+    in-review ──▶ queued ──▶ building ──▶ (verifying ──▶) publishing ──▶ completed
+        │          ▲  │ ▲        │                            │
+        ▼          │  ▼ └────────┴── infrastructure failed ───┘
+    rejected      blocked
+
+    in-review, queued, blocked ──▶ superseded      queued, blocked, building, verifying, publishing ──▶ failed
+    in-review, queued, blocked, building, verifying ──▶ cancelled
+    failed, cancelled ── retry ──▶ queued
+
+A queued task is ready when none of its needs is unmet. A blocked one cannot run until a person or a new commit acts.
+"""
+
+from django.db.models import TextChoices
+
+
+class TaskStatus(TextChoices):
+    """How far a build task has come."""
+
+    IN_REVIEW = "in-review"
+    QUEUED = "queued"
+    BLOCKED = "blocked"
+    BUILDING = "building"
+    VERIFYING = "verifying"
+    PUBLISHING = "publishing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+
+
+WAITING = frozenset({TaskStatus.IN_REVIEW, TaskStatus.QUEUED, TaskStatus.BLOCKED})
+IN_PROGRESS = frozenset({TaskStatus.BUILDING, TaskStatus.VERIFYING, TaskStatus.PUBLISHING})
+OPEN = WAITING | IN_PROGRESS
+CLOSED = frozenset(TaskStatus) - OPEN
+# Ended without a result, and a person may say: once more.
+RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+# Whoever needs such a task cannot go on either.
+STUCK = RETRYABLE | {TaskStatus.BLOCKED, TaskStatus.REJECTED}
+
+# target → the states it may be reached from
+SOURCES: dict[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.IN_REVIEW: frozenset(),
+    TaskStatus.QUEUED: frozenset(
+        {TaskStatus.IN_REVIEW, TaskStatus.BLOCKED, TaskStatus.BUILDING, TaskStatus.VERIFYING, TaskStatus.PUBLISHING}
+    )
+    | RETRYABLE,
+    TaskStatus.BLOCKED: frozenset({TaskStatus.QUEUED, TaskStatus.BLOCKED}),
+    TaskStatus.BUILDING: frozenset({TaskStatus.QUEUED}),
+    TaskStatus.VERIFYING: frozenset({TaskStatus.BUILDING}),
+    TaskStatus.PUBLISHING: frozenset({TaskStatus.BUILDING, TaskStatus.VERIFYING}),
+    TaskStatus.COMPLETED: frozenset({TaskStatus.PUBLISHING}),
+    TaskStatus.FAILED: frozenset({TaskStatus.QUEUED, TaskStatus.BLOCKED}) | IN_PROGRESS,
+    TaskStatus.CANCELLED: WAITING | {TaskStatus.BUILDING, TaskStatus.VERIFYING},
+    TaskStatus.SUPERSEDED: WAITING,
+    TaskStatus.REJECTED: frozenset({TaskStatus.IN_REVIEW}),
+}
+
+
+class SubmissionStatus(TextChoices):
+    """What became of a proposal: in-review ──▶ accepted | rejected."""
+
+    IN_REVIEW = "in-review"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class RefreshStatus(TextChoices):
+    """What a repository's refresh is doing: fresh ──▶ refreshing ──▶ idle | failed, and again."""
+
+    FRESH = "fresh"
+    REFRESHING = "refreshing"
+    IDLE = "idle"
+    FAILED = "failed"
+
+
+class IllegalTransition(Exception):
+    """The row is not, or no longer, in a state that allows this."""

@@ -1,0 +1,76 @@
+"""summit's Celery tasks: each reads ids, makes one domain call, and may run at any time, twice, or late."""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from summit import dispatch as dispatching
+from summit import doorbell, planning, refresh, settling
+from summit.models import Profile, Repository
+
+log = logging.getLogger(__name__)
+_POLL_FACTOR = 6  # the poll runs every so many sweeps (settings/messaging.py)
+
+
+@shared_task(name="summit.refresh_repositories")
+def refresh_repositories(**_extra: object) -> None:
+    """Rings a refresh for every repository whose latest is older than the polling interval."""
+    at = timezone.now()
+    interval = timedelta(seconds=settings.SERPENT_SWEEP_SECONDS * _POLL_FACTOR * 0.9)
+    for pk in Repository.objects.refresh_overdue(at=at, interval=interval).values_list("pk", flat=True):
+        doorbell.ring(doorbell.REFRESH, repository=pk)
+
+
+@shared_task(name="summit.refresh_repository")
+def refresh_repository(*, repository: int, **_extra: object) -> None:
+    """Brings one repository's recipes up to date."""
+    row = Repository.objects.filter(pk=repository).first()
+    if row is not None:
+        refresh.refresh_repository(row, at=timezone.now())
+
+
+@shared_task(name="summit.plan")
+def plan(*, profile: int, **_extra: object) -> None:
+    """Plans what a profile's stream lacks, unless that was done since it was asked for."""
+    row = Profile.objects.plan_overdue().filter(pk=profile).first()
+    if row is not None:
+        planning.plan(row, at=timezone.now())
+
+
+@shared_task(name="summit.dispatch")
+def dispatch(**_extra: object) -> None:
+    """Gives ready tasks to free slots."""
+    dispatching.dispatch(at=timezone.now())
+
+
+@shared_task(name="summit.settle")
+def settle(*, attempt: str, **_extra: object) -> None:
+    """Settles an ended attempt, and gives its slot the next task at once."""
+    settling.settle_attempt(UUID(attempt), at=timezone.now())
+    dispatching.dispatch(at=timezone.now())
+
+
+@shared_task(name="summit.settle_import")
+def settle_import(*, reference: str, **_extra: object) -> None:
+    """Settles a closed import, and gives its dependants to free slots at once."""
+    settling.settle_import(reference, at=timezone.now())
+    dispatching.dispatch(at=timezone.now())
+
+
+@shared_task(name="summit.sweep")
+def sweep(**_extra: object) -> None:
+    """Does all that lost messages left undone: settling, planning, refreshes asked for, dispatch."""
+    at = timezone.now()
+    settling.sweep(at=at)
+    for profile in Profile.objects.plan_overdue().order_by("pk"):
+        try:
+            planning.plan(profile, at=at)
+        except Exception:  # a fault with one profile holds up no other
+            log.exception("could not plan %s, the next sweep tries again", profile)
+    for pk in Repository.objects.refresh_requested(at=at).values_list("pk", flat=True):
+        doorbell.ring(doorbell.REFRESH, repository=pk)
+    dispatching.dispatch(at=timezone.now())

@@ -1,0 +1,27 @@
+"""The addresses of summit."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from summit.views import builds, home, projects, queue, recipes, repositories, submissions
+
+app_name = "summit"
+_COLLECTION = "~/<slug:project>/<slug:repository>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("summit.api.urls")),
+    path("", home.home, name="home"),
+    path("collections/", projects.project_list, name="project_list"),
+    path("~/<slug:project>", projects.project_detail, name="project_detail"),
+    path(_COLLECTION, repositories.repository_detail, name="repository_detail"),
+    path(f"{_COLLECTION}/-/refresh", repositories.repository_refresh, name="repository_refresh"),
+    path(f"{_COLLECTION}/<str:name>", recipes.recipe_detail, name="recipe_detail"),
+    path("builds/", builds.build_list, name="build_list"),
+    path("builds/<int:pk>/", builds.build_detail, name="build_detail"),
+    path("builds/<int:pk>/retry/", builds.build_retry, name="build_retry"),
+    path("builds/<int:pk>/cancel/", builds.build_cancel, name="build_cancel"),
+    path("builds/<int:pk>/expedite/", builds.build_expedite, name="build_expedite"),
+    path("attempts/<uuid:attempt>/", builds.attempt, name="attempt"),
+    path("queue/", queue.queue, name="queue"),
+    path("submissions/<int:pk>/", submissions.submission_detail, name="submission_detail"),
+    path("submissions/<int:pk>/review/", submissions.submission_review, name="submission_review"),
+]

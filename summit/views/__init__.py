@@ -1,0 +1,1 @@
+"""The pages of planning: projects, repositories, recipes, builds, the queue, and Home."""

@@ -1,0 +1,151 @@
+"""Builds: the list, one build with its attempts and live log, and what a person may order."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from serpent_infra.accounts.people import signed_in
+from serpent_infra.views import conflict
+from summit import dispatch, explain, lifecycle, permissions, publishing
+from summit.models import AttemptRef, BuildTask, TaskEdge
+from summit.states import IN_PROGRESS, WAITING, IllegalTransition, TaskStatus
+
+PAGE_SIZE = 50
+LOG_TAIL_BYTES = 64 * 1024  # what the page shows without script
+MOST_NEEDS = 40
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def build_list(request: HttpRequest) -> HttpResponse:
+    """Lists builds, newest first, narrowed by status and name."""
+    status = request.GET.get("status", "")
+    query = request.GET.get("q", "").strip()[:100]
+    tasks = BuildTask.objects.visible_to(request.user).with_names()
+    if status == "waiting":
+        tasks = tasks.filter(status__in=WAITING)
+    elif status == "in-progress":
+        tasks = tasks.filter(status__in=IN_PROGRESS)
+    elif status in TaskStatus.values:
+        tasks = tasks.filter(status=status)
+    if query:
+        tasks = tasks.filter(source_name__icontains=query)
+    context = {
+        "section": "builds",
+        "page": Paginator(tasks.latest_first(), PAGE_SIZE).get_page(request.GET.get("page")),
+        "status": status,
+        "query": query,
+        "statuses": TaskStatus.choices,
+    }
+    return render(request, "summit/build_list.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Shows one build and the log of its newest attempt, or of `?attempt=`; the fragment leaves out the log."""
+    at = timezone.now()
+    task = _visible(request, pk)
+    tries = dispatch.attempts_of(task)
+    chosen = _chosen(tries, request.GET.get("attempt", ""))
+    edges = list(TaskEdge.objects.filter(task=task).select_related("needs").order_by("needs__source_name"))
+    edges.sort(key=lambda edge: edge.satisfied_at is not None)  # what is still waited for comes first
+    needed_by = task.needed_by.select_related("task").order_by("task__source_name")
+    context = {
+        "section": "builds",
+        "task": task,
+        "recipe": task.recipe,
+        "repository": task.recipe.repository,
+        "project": task.profile.project,
+        "explanation": explain.explain(task, at=at),
+        "needs": edges[:MOST_NEEDS],
+        "needs_count": len(edges),
+        "needed_by": needed_by[:MOST_NEEDS],
+        "needed_by_count": needed_by.count(),
+        "events": task.events.select_related("actor").order_by("at", "pk"),
+        "tries": tries,
+        "chosen": chosen,
+        "imported": publishing.import_of(chosen.reference.import_reference)
+        if chosen and chosen.reference.import_reference
+        else None,
+        "can_retry": task.can_retry(request.user),
+        "can_cancel": task.can_cancel(request.user),
+        "can_expedite": task.status in WAITING
+        and not task.is_expedited
+        and task.recipe.repository.can_push(request.user),
+    }
+    if getattr(request, "htmx", False):
+        return render(request, "summit/_build.html", context)
+    if chosen is not None:
+        context["log"] = dispatch.log_tail(chosen.reference.attempt, limit=LOG_TAIL_BYTES)
+    return render(request, "summit/build_detail.html", context)
+
+
+@require_safe
+def attempt(request: HttpRequest, attempt: UUID) -> HttpResponse:
+    """Leads from an attempt, as the builder's side names it, to the page of its build."""
+    tasks = BuildTask.objects.visible_to(request.user)
+    reference = get_object_or_404(AttemptRef.objects.filter(task__in=tasks).select_related("task"), attempt=attempt)
+    return redirect(f"{reference.task.get_absolute_url()}?attempt={reference.number}")
+
+
+@login_required
+@require_POST
+def build_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Orders a failed or cancelled build once more."""
+    task = _visible(request, pk)
+    if not permissions.can_retry(request.user, task):
+        raise PermissionDenied
+    try:
+        lifecycle.retry(task, actor=signed_in(request), at=timezone.now())
+    except IllegalTransition as refusal:
+        return conflict(request, f"{refusal}.")
+    messages.success(request, "The build is queued once more.")
+    return redirect(task)
+
+
+@login_required
+@require_POST
+def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancels a build that is not over."""
+    task = _visible(request, pk)
+    if not permissions.can_cancel(request.user, task):
+        raise PermissionDenied
+    try:
+        lifecycle.cancel(task, actor=signed_in(request), at=timezone.now())
+    except IllegalTransition as refusal:
+        return conflict(request, f"{refusal}.")
+    messages.success(request, "The build is cancelled.")
+    return redirect(task)
+
+
+@login_required
+@require_POST
+def build_expedite(request: HttpRequest, pk: int) -> HttpResponse:
+    """Puts a waiting build, and what it waits for, before all others."""
+    task = _visible(request, pk)
+    if not task.recipe.repository.can_push(request.user):
+        raise PermissionDenied
+    lifecycle.expedite(task, at=timezone.now())
+    messages.success(request, "The build, and what it waits for, goes before all others.")
+    return redirect(task)
+
+
+def _visible(request: HttpRequest, pk: int) -> BuildTask:
+    return get_object_or_404(BuildTask.objects.visible_to(request.user).with_names(), pk=pk)
+
+
+def _chosen(tries: list[dispatch.TaskAttempt], number: str) -> dispatch.TaskAttempt | None:
+    if number.isascii() and number.isdigit():
+        for one in tries:
+            if one.reference.number == int(number):
+                return one
+    return tries[0] if tries else None

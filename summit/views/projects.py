@@ -1,0 +1,45 @@
+"""Collections: the projects and their repositories of recipes."""
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from summit.models import Project, Repository
+from summit.models.repositories import RepositoryQuerySet
+
+
+@require_safe
+def project_list(request: HttpRequest) -> HttpResponse:
+    """Lists the projects, each with its repositories that the person may see."""
+    repositories = _with_counts(Repository.objects.visible_to(request.user))
+    by_project: dict[int, list[Repository]] = {}
+    for repository in repositories:
+        by_project.setdefault(repository.project_id, []).append(repository)
+    projects = [(project, by_project.get(project.pk, [])) for project in Project.objects.order_by("title")]
+    return render(request, "summit/project_list.html", {"section": "collections", "projects": projects})
+
+
+@require_safe
+def project_detail(request: HttpRequest, project: str) -> HttpResponse:
+    """Shows one project: its repositories, and the profiles it is built for."""
+    found = get_object_or_404(Project, slug=project)
+    context = {
+        "section": "collections",
+        "project": found,
+        "repositories": _with_counts(found.repositories.visible_to(request.user)),
+        "profiles": found.profiles.order_by("name").prefetch_related("remotes"),
+    }
+    return render(request, "summit/project_detail.html", context)
+
+
+def _with_counts(repositories: RepositoryQuerySet) -> RepositoryQuerySet:
+    existing = Q(recipes__removed_at__isnull=True)
+    return (
+        repositories.select_related("project")
+        .annotate(
+            recipe_count=Count("recipes", filter=existing),
+            broken_count=Count("recipes", filter=existing & ~Q(recipes__error="")),
+        )
+        .order_by("project__title", "slug")
+    )

@@ -1,0 +1,66 @@
+"""Submissions: a proposed commit, the builds it asks for, and what reviewers said of it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from serpent_infra.accounts.people import signed_in
+from serpent_infra.views import conflict
+from summit import lifecycle, permissions
+from summit.forms import ReviewForm, VerdictForm
+from summit.models import Submission, Verdict
+from summit.states import IllegalTransition
+
+MOST_BUILDS = 200
+
+
+@require_safe
+def submission_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Shows one submission; where it waits for a review, who can give it."""
+    submission = get_object_or_404(
+        Submission.objects.visible_to(request.user).select_related("repository__project", "author"), pk=pk
+    )
+    tasks = submission.tasks.with_names().order_by("source_name", "pk")
+    context = {
+        "section": "builds",
+        "submission": submission,
+        "repository": submission.repository,
+        "project": submission.repository.project,
+        "tasks": tasks[:MOST_BUILDS],
+        "task_count": tasks.count(),
+        "reviews": submission.reviews.select_related("reviewer").order_by("created_at"),
+        "reviewers": permissions.reviewers(submission.repository),
+        "can_review": submission.can_review(request.user),
+        "form": ReviewForm(),
+    }
+    return render(request, "summit/submission_detail.html", context)
+
+
+@login_required
+@require_POST
+def submission_review(request: HttpRequest, pk: int) -> HttpResponse:
+    """Decides on a submission as the second person."""
+    submission = get_object_or_404(
+        Submission.objects.visible_to(request.user).select_related("repository__project"), pk=pk
+    )
+    if not permissions.can_review(request.user, submission):
+        raise PermissionDenied
+    form = VerdictForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    try:
+        lifecycle.review(
+            submission,
+            reviewer=signed_in(request),
+            verdict=Verdict(form.cleaned_data["verdict"]),
+            comment=form.cleaned_data["comment"],
+            at=timezone.now(),
+        )
+    except IllegalTransition as refusal:
+        return conflict(request, f"{refusal}.")
+    messages.success(request, "Your verdict is recorded.")
+    return redirect(submission)
