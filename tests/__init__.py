@@ -1,0 +1,1 @@
+"""The test suites: unit, integration and e2e mirror the packages."""

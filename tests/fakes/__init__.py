@@ -1,0 +1,1 @@
+"""Implementations of our protocols for tests."""

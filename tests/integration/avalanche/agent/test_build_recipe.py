@@ -1,0 +1,41 @@
+"""`manage.py build_recipe`, as a packager uses it."""
+
+import os
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from tests.integration.avalanche.agent.bench import EXAMPLES, groups_left, make_sandbox
+
+pytestmark = pytest.mark.nspawn
+
+
+@pytest.fixture(autouse=True)
+def _builder(settings: Settings, tmp_path: Path, group: str) -> None:
+    make_sandbox("nspawn", group)
+    settings.SERPENT_BUILDER_DIR = tmp_path / "builder"
+    settings.SERPENT_MINIMUM_FREE_BYTES = 0
+
+
+def test_it_writes_the_packages_and_names_them(tmp_path: Path) -> None:
+    printed = StringIO()
+
+    call_command("build_recipe", str(EXAMPLES / "greet-data"), "--quiet", output=tmp_path / "made", stdout=printed)
+
+    made = sorted(path.name for path in (tmp_path / "made").iterdir())
+    assert made == ["greet-data-3-1-1-x86_64.stone", "manifest.x86_64.bin", "manifest.x86_64.jsonc"]
+    assert sorted(line.rpartition("/")[2] for line in printed.getvalue().splitlines()) == made
+    # Our own only: another worker of this run may be building a recipe of its own right now.
+    assert groups_left(f"serpent-recipe-{os.getpid()}") == []
+
+
+def test_a_failure_is_a_sentence_with_the_telling_lines(tmp_path: Path) -> None:
+    with pytest.raises(
+        CommandError, match=r"phase: The phase build ended with status 1\n(.*\n)*.*broken\.c:5:41: error"
+    ):
+        call_command("build_recipe", str(EXAMPLES / "broken"), "--quiet", output=tmp_path / "made")
+
+    assert not (tmp_path / "made").exists()

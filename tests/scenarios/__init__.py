@@ -1,0 +1,1 @@
+"""Whole states of a site, made for tests of pages and for looking at them."""

@@ -1,0 +1,1 @@
+"""Tests of serpent_infra.formats.packaging."""
