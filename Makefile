@@ -63,10 +63,11 @@ requirements: $(READY) ## Pin requirements/*.in into requirements/*.txt, with ha
 clean: ## Remove what the targets made, the state of the demo included
 	rm -rf $(VENV) var .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-$(READY): requirements/bootstrap.txt requirements/dev.txt
+$(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@deploy/prepare-host python
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
-	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/serpent_infra.pth"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
 	@touch $@

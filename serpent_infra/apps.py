@@ -4,6 +4,12 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
+# Before any task is found: shared tasks belong to the application that exists by then. It does not stand in the package
+# itself, so that the formats and the `serpent` command load neither Celery nor Django.
+from serpent_infra.celery import app as celery_app
+
+__all__ = ["SerpentInfraConfig", "celery_app"]
+
 
 class SerpentInfraConfig(AppConfig):
     """Registers the project's system checks."""
