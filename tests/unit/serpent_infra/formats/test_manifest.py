@@ -1,4 +1,4 @@
-"""Manifests hold what boulder's hold, and their comparison names what differs."""
+"""Manifests and their reports hold what boulder's hold, and say what is wrong with a broken one."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.manifest import Difference, build_dependencies, compare, decode_manifest, encode_manifest
+from serpent_infra.formats.manifest import build_dependencies, decode_manifest, encode_manifest
 from serpent_infra.formats.manifest_report import COMMENT, ManifestReport, PackageReport, decode_report, encode_report
 from serpent_infra.formats.stone.header import FileType
+from serpent_infra.formats.stone.meta import Meta
 from tests.unit.serpent_infra.formats.crafted import SAMPLE, container, meta_payload
-from tests.unit.serpent_infra.formats.strategies import NAMES, TEXTS
+from tests.unit.serpent_infra.formats.strategies import NAMES, TEXTS, metas
 
 DEVEL = replace(SAMPLE, name="hello-devel", provides=frozenset())
 DEBUG = replace(SAMPLE, name="hello-dbginfo", provides=frozenset())
@@ -46,19 +47,20 @@ def test_a_strict_reader_wants_a_manifest_of_at_least_one_package() -> None:
         assert caught.value.path == "manifest.x86_64.bin"
 
 
-def test_equal_manifests_do_not_differ() -> None:
-    assert compare([SAMPLE, DEVEL], [DEVEL, SAMPLE]) == []
+def test_a_strict_reader_wants_each_package_once() -> None:
+    doubled = container(meta_payload(), meta_payload(), file_type=FileType.MANIFEST)
+    assert len(decode_manifest(doubled, strict=False)) == 2
+    with pytest.raises(FormatError, match="twice"):
+        decode_manifest(doubled)
 
 
-def test_a_comparison_names_missing_packages_and_changed_fields() -> None:
-    changed = replace(
-        SAMPLE, summary="Shouts", provides=frozenset({Capability.parse("binary(hullo)"), Capability.name("hi")})
-    )
-    assert compare([SAMPLE], [changed, DEVEL]) == [
-        Difference("hello", "summary", "Greets", "Shouts"),
-        Difference("hello", "provides", ("binary(hello)",), ("binary(hullo)", "hi")),
-        Difference("hello-devel", "", False, True),  # noqa: FBT003 (a record)
-    ]
+@given(st.lists(metas(), min_size=1, max_size=4, unique_by=lambda meta: meta.name))
+def test_manifests_come_back_as_they_were_written(packages: list[Meta]) -> None:
+    kept = sorted((one for one in packages if not one.name.endswith("-dbginfo")), key=lambda one: one.name)
+    expected = tuple(replace(one, build_release=0, uri=None, hash=None, size=None) for one in kept)
+    written = encode_manifest(packages)
+    assert decode_manifest(written, strict=bool(kept)) == expected
+    assert encode_manifest(reversed(expected)) == written
 
 
 REPORT = ManifestReport(

@@ -6,7 +6,7 @@ import pytest
 
 from serpent_infra.formats.index import assemble, encode_entry, read_index
 from serpent_infra.formats.manifest import decode_manifest, encode_manifest
-from serpent_infra.formats.manifest_report import decode_report, encode_report
+from serpent_infra.formats.manifest_report import ManifestReport, PackageReport, decode_report, encode_report
 from serpent_infra.formats.stone.extract import extract
 from serpent_infra.formats.stone.layout import EntryKind
 from serpent_infra.formats.stone.package import package_of, split_content, verify_package
@@ -93,3 +93,31 @@ def test_every_report_is_rewritten_byte_for_byte(recipe_tree: Path) -> None:
     assert len(files) == 1736
     texts = {path: path.read_text() for path in files}
     assert [path for path, text in texts.items() if encode_report(decode_report(text)) != text] == []
+
+
+def test_every_report_follows_from_its_manifest_and_the_files(recipe_tree: Path) -> None:
+    other: dict[str, str] = {}
+    for path in sorted(recipe_tree.rglob("manifest.*.jsonc")):
+        text = path.read_text()
+        packages, files = decode_manifest(path.with_suffix(".bin")), decode_report(text).packages
+        report = ManifestReport(
+            source_name=packages[0].source_id,
+            source_version=packages[0].version,
+            source_release=packages[0].release,
+            packages=tuple(
+                PackageReport(
+                    name=one.name,
+                    build_depends=tuple(map(str, one.build_depends)),
+                    depends=tuple(map(str, one.depends)),
+                    files=listed.files,
+                    provides=tuple(capability.text for capability in one.provides),
+                )
+                for one, listed in zip(packages, files, strict=True)
+            ),
+        )
+        if encode_report(report) != text:
+            other[path.parent.name] = encode_report(report)
+    # Its recipe spells the kind of a plain name out, and the report repeats recipes as they are written.
+    assert list(other) == ["iniparser"]
+    iniparser = (recipe_tree / "i/iniparser/manifest.x86_64.jsonc").read_text()
+    assert other["iniparser"].replace('"doxygen"', '"name(doxygen)"') == iniparser
