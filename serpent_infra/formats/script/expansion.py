@@ -9,7 +9,7 @@ from serpent_infra.formats.script.macro_file import Action
 
 MAX_DEPTH = 128
 BREAK_CONTINUE, BREAK_EXIT = "break_continue", "break_exit"
-_TOKEN = re.compile(r"%(?:(?P<percent>%)|\((?P<value>[A-Za-z0-9_]+)\)|(?P<action>[A-Za-z0-9_]+))")
+TOKEN = re.compile(r"%(?:(?P<percent>%)|\((?P<value>[A-Za-z0-9_]+)\)|(?P<action>[A-Za-z0-9_]+))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class _Run:
         if depth > MAX_DEPTH:
             raise ScriptError(f"macros are nested deeper than {MAX_DEPTH} levels; one of them names itself")
         position = 0
-        for token in _TOKEN.finditer(text):
+        for token in TOKEN.finditer(text):
             self._literal(text[position : token.start()])
             position = token.end()
             if token["percent"]:
