@@ -9,10 +9,11 @@ from serpent_infra.formats.dependency import Capability, Kind
 
 
 class Usage(StrEnum):
-    """What a dependency is for."""
+    """What a dependency is for; an implied one is of the build, but nobody wrote it down."""
 
     BUILD = "build"
     CHECK = "check"
+    IMPLIED = "implied"
     RUN = "run"
 
 

@@ -5,15 +5,19 @@ from summit.models.events import AttemptRef, TaskEvent
 from summit.models.profiles import Profile, Remote
 from summit.models.projects import Project
 from summit.models.recipes import Dependency, Provider, Recipe
+from summit.models.releases import Release
 from summit.models.repositories import Repository
 from summit.models.submissions import Review, Submission, Verdict
 from summit.models.tasks import BuildTask, Purpose
+from summit.models.webhooks import Delivery, DeliveryOutcome, Webhook
 from summit.needs import BlockReason, EdgeKind, Usage
 
 __all__ = [
     "AttemptRef",
     "BlockReason",
     "BuildTask",
+    "Delivery",
+    "DeliveryOutcome",
     "Dependency",
     "EdgeKind",
     "Profile",
@@ -21,6 +25,7 @@ __all__ = [
     "Provider",
     "Purpose",
     "Recipe",
+    "Release",
     "Remote",
     "Repository",
     "Review",
@@ -29,4 +34,5 @@ __all__ = [
     "TaskEvent",
     "Usage",
     "Verdict",
+    "Webhook",
 ]

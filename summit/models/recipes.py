@@ -23,12 +23,12 @@ class RecipeQuerySet(models.QuerySet["Recipe"]):
         return self.filter(removed_at__isnull=True)
 
     def buildable(self) -> Self:
-        """Narrows to those that exist and were readable at least once."""
-        return self.existing().filter(release__gt=0)
+        """Narrows to those that exist, were readable at least once, and have their name to themselves."""
+        return self.existing().filter(release__gt=0, conflict="")
 
     def broken(self) -> Self:
-        """Narrows to those whose newest state does not parse."""
-        return self.existing().exclude(error="")
+        """Narrows to those whose newest state does not parse, or whose name is taken."""
+        return self.existing().exclude(error="", conflict="")
 
     def visible_to(self, user: permissions.Viewer) -> Self:
         """Narrows to those of repositories that the user may see."""
@@ -52,8 +52,8 @@ class RecipeQuerySet(models.QuerySet["Recipe"]):
 class Recipe(models.Model):
     """One `stone.yaml`. All columns but the `error` ones are its last good state; `release` 0 says there is none.
 
-    `commit` is the newest that changed the recipe's directory, so its content there is its content now. `has_manifest`
-    says that `providers` come from a manifest; without one only package names are known before the first build.
+    `commit` is the newest that changed the recipe's directory, so its content there is its content now. `conflict` says
+    why it is not built although it can be read: another recipe of the project had its name first.
     """
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="recipes")
@@ -74,6 +74,7 @@ class Recipe(models.Model):
     manifests = models.JSONField(default=list)  # architectures whose manifest was read
     commit = models.CharField(max_length=64, blank=True)
     commit_subject = models.CharField(max_length=200, blank=True)
+    commit_message = models.TextField(blank=True)  # its first 4,000 characters
     author_name = models.CharField(max_length=200, blank=True)
     author_email = models.CharField(max_length=254, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
@@ -83,6 +84,7 @@ class Recipe(models.Model):
     error_line = models.PositiveIntegerField(null=True, blank=True)
     error_column = models.PositiveIntegerField(null=True, blank=True)
     error_commit = models.CharField(max_length=64, blank=True)
+    conflict = models.TextField(blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = RecipeQuerySet.as_manager()
@@ -149,10 +151,14 @@ class Provider(CapabilityRow):
 
 
 class Dependency(CapabilityRow):
-    """Something that building, checking or running the recipe's packages needs; `package` is "" but for `run`."""
+    """Something that building, checking or running the recipe's packages needs; `package` is "" but for `run`.
+
+    `implied_by` says for the implied ones what implies them: `%meson`, `the llvm toolchain`.
+    """
 
     recipe = models.ForeignKey(Recipe, on_delete=models.CASCADE, related_name="dependencies")
     usage = models.CharField(max_length=8, choices=[(usage.value, usage.value) for usage in Usage])
+    implied_by = models.CharField(max_length=60, blank=True)
 
     class Meta:
         verbose_name_plural = "dependencies"

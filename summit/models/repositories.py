@@ -13,6 +13,10 @@ from summit.states import IllegalTransition, RefreshStatus
 
 # A refresh that has not ended by then is asked for once more: if it was killed, whoever comes next takes over.
 REFRESH_ABANDONED_AFTER = timedelta(seconds=60)
+# A repository that fails is polled less and less often; a push or a person has it read at once all the same.
+POLL_BACK_OFF = timedelta(seconds=30)
+POLL_BACK_OFF_LIMIT = timedelta(minutes=15)
+_MOST_DOUBLINGS = 10
 
 
 class RepositoryQuerySet(models.QuerySet["Repository"]):
@@ -40,10 +44,14 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         return self.filter(died | Q(refresh_requested_at__isnull=False))
 
     def refresh_overdue(self, *, at: datetime, interval: timedelta) -> Self:
-        """Narrows to those to be polled: asked for since, or older than `interval`; under way counts as fresh."""
+        """Narrows to those to be polled: asked for since, or older than `interval`; under way counts as fresh.
+
+        One that failed lately rests until its `poll_after`.
+        """
         under_way = Q(status=RefreshStatus.REFRESHING, refresh_started_at__gt=at - REFRESH_ABANDONED_AFTER)
-        due = Q(refreshed_at__isnull=True) | Q(refreshed_at__lte=at - interval) | Q(refresh_requested_at__isnull=False)
-        return self.filter(due).exclude(under_way)
+        is_old = Q(refreshed_at__isnull=True) | Q(refreshed_at__lte=at - interval)
+        has_rested = Q(poll_after__isnull=True) | Q(poll_after__lte=at)
+        return self.filter((is_old & has_rested) | Q(refresh_requested_at__isnull=False)).exclude(under_way)
 
 
 class Repository(models.Model):
@@ -70,6 +78,9 @@ class Repository(models.Model):
     refresh_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     refresh_started_at = models.DateTimeField(null=True, blank=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False)  # refreshes in a row
+    poll_after = models.DateTimeField(null=True, blank=True, editable=False)
+    warnings = models.JSONField(default=list, editable=False)  # [{"path", "text"}], what cannot be a recipe's row
 
     objects = RepositoryQuerySet.as_manager()
 
@@ -104,15 +115,18 @@ class Repository(models.Model):
         )
         self.status, self.refresh_started_at = RefreshStatus.REFRESHING, at
 
-    def finish_refresh(self, *, at: datetime, **read: str | datetime | None) -> None:
+    def finish_refresh(self, *, at: datetime, **read: object) -> None:
         """Keeps what was read (commit, readme, …) and the moment; raises `IllegalTransition` if it was taken over."""
-        self._end_refresh(status=RefreshStatus.IDLE, error="", refreshed_at=at, **read)
+        well = {"error": "", "failures": 0, "poll_after": None}
+        self._end_refresh(status=RefreshStatus.IDLE, refreshed_at=at, **well, **read)
 
     def fail_refresh(self, *, at: datetime, error: str) -> None:
         """Keeps why the refresh failed beside the last good state; `IllegalTransition` if it was taken over."""
-        self._end_refresh(status=RefreshStatus.FAILED, error=error, refreshed_at=at)
+        rest = min(POLL_BACK_OFF * 2 ** min(self.failures, _MOST_DOUBLINGS), POLL_BACK_OFF_LIMIT)
+        resting = {"failures": self.failures + 1, "poll_after": at + rest}
+        self._end_refresh(status=RefreshStatus.FAILED, error=error, refreshed_at=at, **resting)
 
-    def _end_refresh(self, **changes: str | datetime | None) -> None:
+    def _end_refresh(self, **changes: object) -> None:
         ended = Repository.objects.filter(
             pk=self.pk, status=RefreshStatus.REFRESHING, refresh_started_at=self.refresh_started_at
         ).update(**changes)

@@ -43,6 +43,7 @@ class Submission(models.Model):
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="submissions")
     commit = models.CharField(max_length=64)
     title = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)  # the commit's, its first 4,000 characters
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="submissions"
     )
