@@ -14,6 +14,8 @@ from summit.states import IllegalTransition, SubmissionStatus, TaskStatus
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
 
+GIVEN_UP = "given-up"  # the failure kind of a build that a person marked as failed
+
 
 def complete(task: BuildTask, *, version: str, at: datetime) -> None:
     """Ends a published task: whoever needed it has one need fewer, and those without any are ready."""
@@ -37,10 +39,7 @@ def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User
     with transaction.atomic():
         ordering.lock(task.profile)
         task.fail(kind=kind, problem=problem, at=at, actor=actor)
-        _block_dependants(task, why="failed", at=at)
-        if task.commit != task.recipe.commit:
-            _request_plan(task.profile, at=at)
-        doorbell.ring(doorbell.DISPATCH)
+        _end_without_result(task, why="failed", at=at)
 
 
 def cancel(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str = "") -> None:
@@ -49,10 +48,10 @@ def cancel(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str
         ordering.lock(task.profile)
         task.cancel(at=at, actor=actor, sentence=sentence or "cancelled by a person")
         dispatch.cancel(task, at=at)
-        _block_dependants(task, why="was cancelled", at=at)
+        _end_without_result(task, why="was cancelled", at=at)
 
 
-def retry(task: BuildTask, *, actor: "User | None", at: datetime) -> None:
+def retry(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str = "") -> None:
     """Opens a failed or cancelled task once more and frees what it blocked.
 
     Raises `IllegalTransition`, also when another build of the same recipe and profile is open.
@@ -60,23 +59,45 @@ def retry(task: BuildTask, *, actor: "User | None", at: datetime) -> None:
     try:
         with transaction.atomic():
             ordering.lock(task.profile)
-            task.retry(at=at, actor=actor)
+            task.retry(at=at, actor=actor, sentence=sentence)
             ordering.reorder(task.profile, at=at)
     except IntegrityError as error:
         raise IllegalTransition(f"another build of {task.source_name} for {task.profile} is open already") from error
     task.refresh_from_db()
 
 
-def expedite(task: BuildTask, *, at: datetime) -> None:
-    """Puts a waiting task, and what it waits for, before all others."""
+def give_up(task: BuildTask, *, actor: "User", why: str, at: datetime) -> None:
+    """Marks a task as failed because a person says so, ends its running attempt, and blocks what waits for it.
+
+    Raises `IllegalTransition` when it is over, in review, or too late.
+    """
+    with transaction.atomic():
+        ordering.lock(task.profile)
+        task.give_up(kind=GIVEN_UP, problem=why or "marked as failed by a person", at=at, actor=actor)
+        dispatch.cancel(task, at=at)
+        _end_without_result(task, why="was marked as failed", at=at)
+
+
+def expedite(task: BuildTask, *, actor: "User", why: str = "", at: datetime) -> None:
+    """Puts a waiting task, and what it waits for, before all others; raises `IllegalTransition` when it waits no more.
+
+    Each that moves says so in an event of its own.
+    """
     with transaction.atomic():
         ordering.lock(task.profile)
         wanted, frontier = {task.pk}, {task.pk}
         while frontier:
             frontier = set(TaskEdge.objects.unmet().filter(task__in=frontier).values_list("needs", flat=True)) - wanted
             wanted |= frontier
-        BuildTask.objects.waiting().filter(pk__in=wanted).update(is_expedited=True, updated_at=at)
+        sentence = "put before all others" + (f": {why}" if why else "")
+        others = f"put before all others, because {task.source_name} waits for it"
+        sentences = {key: sentence if key == task.pk else others for key in wanted}
+        if task.pk not in BuildTask.objects.expedite_all(sentences, actor=actor, at=at):
+            task.refresh_from_db(fields=["status", "is_expedited"])
+            state = "put before all others already" if task.is_expedited else TaskStatus(task.status).label.lower()
+            raise IllegalTransition(f"{task} is {state}")
         doorbell.ring(doorbell.DISPATCH)
+    task.refresh_from_db(fields=["status", "is_expedited", "updated_at"])
 
 
 def review(submission: Submission, *, reviewer: "User", verdict: Verdict, comment: str = "", at: datetime) -> Review:
@@ -90,15 +111,36 @@ def review(submission: Submission, *, reviewer: "User", verdict: Verdict, commen
     with transaction.atomic():
         submission.decide(SubmissionStatus.ACCEPTED if is_approved else SubmissionStatus.REJECTED, at=at)
         given = Review.give(submission=submission, reviewer=reviewer, verdict=verdict, comment=comment, at=at)
-        tasks = list(submission.tasks.filter(status=TaskStatus.IN_REVIEW).select_related("profile"))
-        for task in tasks:
-            if is_approved:
-                task.accept(at=at, actor=reviewer, sentence=comment or "approved")
-            else:
-                task.reject(at=at, actor=reviewer, sentence=comment or "rejected")
-        for profile in Profile.objects.filter(pk__in={task.profile_id for task in tasks}).order_by("pk"):
-            ordering.reorder(profile, at=at)
+        _follow_decision(submission, actor=reviewer, sentence=comment or submission.get_status_display().lower(), at=at)
     return given
+
+
+def expire_review(submission: Submission, *, sentence: str, at: datetime) -> None:
+    """Rejects a submission on which nobody decided in time; `IllegalTransition` when somebody just did."""
+    with transaction.atomic():
+        submission.decide(SubmissionStatus.REJECTED, at=at, sentence=sentence)
+        _follow_decision(submission, actor=None, sentence=sentence, at=at)
+
+
+def follow_decision(submission: Submission, *, at: datetime) -> None:
+    """Does for tasks that joined a submission while it was being decided what was done for the others."""
+    with transaction.atomic():
+        sentence = submission.decision or f"the submission was {submission.get_status_display().lower()} meanwhile"
+        _follow_decision(submission, actor=None, sentence=sentence, at=at)
+
+
+def _follow_decision(submission: Submission, *, actor: "User | None", sentence: str, at: datetime) -> None:
+    undecided = submission.tasks.filter(status=TaskStatus.IN_REVIEW)
+    profiles = list(Profile.objects.filter(pk__in=undecided.values("profile")).order_by("pk"))
+    for profile in profiles:
+        ordering.lock(profile)  # before the tasks, as everywhere, so that nobody waits for each other
+    for task in undecided.filter(profile__in=profiles):
+        if submission.status == SubmissionStatus.ACCEPTED:
+            task.accept(at=at, actor=actor, sentence=sentence)
+        else:
+            task.reject(at=at, actor=actor, sentence=sentence)
+    for profile in profiles:
+        ordering.reorder(profile, at=at)
 
 
 def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
@@ -118,6 +160,14 @@ def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
         frontier = [key for key in found if key not in blocked]
         blocked = {**found, **blocked}
     BuildTask.objects.block_all(blocked, at=at)
+
+
+def _end_without_result(task: BuildTask, *, why: str, at: datetime) -> None:
+    """Blocks what waits for a task that ended, and asks for a plan where a newer commit waited for that end."""
+    _block_dependants(task, why=why, at=at)
+    if task.commit != task.recipe.commit:
+        _request_plan(task.profile, at=at)
+    doorbell.ring(doorbell.DISPATCH)
 
 
 def _request_plan(profile: Profile, *, at: datetime) -> None:

@@ -13,7 +13,7 @@ from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 from serpent_infra.accounts.models import User
 
 if TYPE_CHECKING:
-    from summit.models import BuildTask, Repository, Submission
+    from summit.models import BuildTask, Project, Repository, Submission
 
 VIEW = "view_repository"
 SUBMIT = "submit_build"
@@ -67,6 +67,36 @@ def can_cancel(user: Viewer, task: "BuildTask") -> bool:
     """Says whether the user may cancel a task: those who may push, and its author."""
     author = task.submission.author_id
     return holds(user, PUSH, task.recipe.repository) or (author is not None and author == getattr(user, "pk", None))
+
+
+def can_expedite(user: Viewer, task: "BuildTask") -> bool:
+    """Says whether the user may put a task before all others."""
+    return holds(user, PUSH, task.recipe.repository)
+
+
+def can_give_up(user: Viewer, task: "BuildTask") -> bool:
+    """Says whether the user may mark a task as failed."""
+    return holds(user, PUSH, task.recipe.repository)
+
+
+def can_control(user: Viewer, project: "Project") -> bool:
+    """Says whether the user may pause and resume a project and its profiles: who manages all its repositories."""
+    from summit.models import Project  # noqa: PLC0415 - the models use this module
+
+    return controllable(Project.objects.filter(pk=project.pk), user).exists()
+
+
+def controllable(projects: "QuerySet[Project]", user: Viewer) -> "QuerySet[Project]":
+    """Narrows to the projects that the user may pause and resume, with their profiles."""
+    from summit.models import Repository  # noqa: PLC0415 - the models use this module
+
+    if not user.is_authenticated or not user.is_active:
+        return projects.none()
+    if user.has_perm("summit.change_project"):
+        return projects
+    managed = repositories_with(Repository.objects.all(), user, MANAGE).values("pk")
+    others = Repository.objects.exclude(pk__in=managed)
+    return projects.filter(repositories__isnull=False).exclude(pk__in=others.values("project")).distinct()
 
 
 def can_review(user: Viewer, submission: "Submission") -> bool:

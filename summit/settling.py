@@ -1,16 +1,17 @@
 """What an ended attempt and a closed import mean: each settled once, however often and however late the bell rings."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
 from summit import dispatch, lifecycle, publishing
-from summit.models import AttemptRef, BuildTask
+from summit.models import AttemptRef, BuildTask, Submission
 from summit.states import IllegalTransition, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -125,10 +126,33 @@ def _settle_import(attempt: AttemptRef, report: publishing.ImportReport, *, at: 
 
 
 def sweep(*, at: datetime) -> int:
-    """Settles whatever lost messages left: ended attempts, closed imports, tasks whose attempt or import is unknown."""
+    """Settles whatever lost messages left: ended attempts, closed imports, tasks whose attempt or import is unknown.
+
+    Reviews have a deadline, too: what nobody decided on in time is rejected.
+    """
     settled = sum(_safely(partial(settle_attempt, attempt, at=at)) for attempt in dispatch.unsettled())
     settled += sum(_safely(partial(settle_import, reference, at=at)) for reference in publishing.unsettled())
+    settled += sum(_safely(partial(_expire_review, row, at=at)) for row in _overdue_reviews(at=at))
+    settled += sum(_safely(partial(_follow_decision, row, at=at)) for row in Submission.objects.forgotten())
     return settled + _mend(at=at)
+
+
+def _overdue_reviews(*, at: datetime) -> Iterable[Submission]:
+    return Submission.objects.overdue(since=at - timedelta(days=settings.SERPENT_REVIEW_DAYS))
+
+
+def _expire_review(submission: Submission, *, at: datetime) -> bool:
+    days = settings.SERPENT_REVIEW_DAYS
+    try:
+        lifecycle.expire_review(submission, sentence=f"nobody reviewed it within {days} days", at=at)
+    except IllegalTransition:
+        return False
+    return True
+
+
+def _follow_decision(submission: Submission, *, at: datetime) -> bool:
+    lifecycle.follow_decision(submission, at=at)
+    return True
 
 
 def _safely(settle: Callable[[], bool]) -> bool:

@@ -129,7 +129,12 @@ class BuildExpedite(_BuildAction):
     def post(self, request: Request, pk: int) -> Response:
         """Hurries it."""
         at = timezone.now()
-        return self.order(request, pk, right=permissions.can_retry, act=lambda task, _: lifecycle.expedite(task, at=at))
+        return self.order(
+            request,
+            pk,
+            right=permissions.can_expedite,
+            act=lambda task, user: lifecycle.expedite(task, actor=user, at=at),
+        )
 
 
 class SubmissionList(ListAPIView[Submission]):

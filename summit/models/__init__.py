@@ -1,5 +1,6 @@
 """The tables of summit, one aggregate a module."""
 
+from summit.models.controls import Control, ControlEvent
 from summit.models.edges import TaskEdge
 from summit.models.events import AttemptRef, TaskEvent
 from summit.models.profiles import Profile, Remote
@@ -16,6 +17,8 @@ __all__ = [
     "AttemptRef",
     "BlockReason",
     "BuildTask",
+    "Control",
+    "ControlEvent",
     "Delivery",
     "DeliveryOutcome",
     "Dependency",

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Count, Q
 from django.urls import reverse
 
+from summit import permissions
+
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     """Finds projects."""
@@ -13,6 +15,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def running(self) -> Self:
         """Narrows to those whose builds may be dispatched."""
         return self.filter(is_paused=False)
+
+    def controllable_by(self, user: permissions.Viewer) -> Self:
+        """Narrows to those that the user may pause and resume."""
+        return self.filter(pk__in=permissions.controllable(Project.objects.all(), user).values("pk"))
 
     def with_counts(self) -> Self:
         """Adds `repository_count` and `recipe_count` (recipes that still exist)."""
@@ -41,3 +47,7 @@ class Project(models.Model):
     def get_absolute_url(self) -> str:
         """Gives the page of this project."""
         return reverse("summit:project_detail", args=[self.slug])
+
+    def can_control(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may pause and resume it and its profiles."""
+        return permissions.can_control(user, self)

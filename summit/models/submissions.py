@@ -11,7 +11,7 @@ from django.urls import reverse
 from summit import permissions
 from summit.models.repositories import Repository
 from summit.models.tasks import Purpose
-from summit.states import IllegalTransition, SubmissionStatus
+from summit.states import IllegalTransition, SubmissionStatus, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 class SubmissionQuerySet(models.QuerySet["Submission"]):
     """Finds submissions."""
+
+    def overdue(self, *, since: datetime) -> Self:
+        """Narrows to those that were proposed before `since` and still wait for a second person, oldest first."""
+        return self.in_review().filter(created_at__lte=since).order_by("pk")
+
+    def forgotten(self) -> Self:
+        """Narrows to decided ones with tasks that still wait for a decision: they joined while it was made."""
+        decided = [SubmissionStatus.ACCEPTED, SubmissionStatus.REJECTED]
+        return self.filter(status__in=decided, tasks__status=TaskStatus.IN_REVIEW).distinct().order_by("pk")
 
     def in_review(self) -> Self:
         """Narrows to those that wait for a second person."""
@@ -53,6 +62,7 @@ class Submission(models.Model):
     status = models.CharField(max_length=16, choices=SubmissionStatus)
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
+    decision = models.TextField(blank=True)  # why, where no review says it: nobody decided in time
 
     objects = SubmissionQuerySet.as_manager()
 
@@ -70,12 +80,12 @@ class Submission(models.Model):
         """Gives the page of this submission."""
         return reverse("summit:submission_detail", args=[self.pk])
 
-    def decide(self, status: SubmissionStatus, *, at: datetime) -> None:
+    def decide(self, status: SubmissionStatus, *, at: datetime, sentence: str = "") -> None:
         """Ends the review; raises `IllegalTransition` when it has ended already."""
         decided = Submission.objects.filter(pk=self.pk, status=SubmissionStatus.IN_REVIEW)
-        if not decided.update(status=status, decided_at=at):
+        if not decided.update(status=status, decided_at=at, decision=sentence):
             raise IllegalTransition("the submission has been decided already")
-        self.status, self.decided_at = status, at
+        self.status, self.decided_at, self.decision = status, at, sentence
 
     def can_review(self, user: permissions.Viewer) -> bool:
         """Says whether the user may decide on it."""

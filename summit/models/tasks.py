@@ -80,6 +80,22 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         moves = {key: {"block_reason": "", "problem": "", "sentence": sentence} for key in keys}
         return self._move_all(TaskStatus.QUEUED, {TaskStatus.BLOCKED}, moves, at=at)
 
+    def expedite_all(self, sentences: Mapping[int, str], *, actor: "User", at: datetime) -> set[int]:
+        """Puts waiting tasks before all others, one event row each, and says which were moved; by id the sentence."""
+        from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
+
+        seen = dict(self.waiting().filter(pk__in=sentences, is_expedited=False).values_list("pk", "status"))
+        moved = {
+            key
+            for key, status in seen.items()
+            if self.filter(pk=key, status=status, is_expedited=False).update(is_expedited=True, updated_at=at)
+        }
+        TaskEvent.objects.bulk_create(
+            TaskEvent(task_id=key, at=at, source=seen[key], target=seen[key], actor=actor, sentence=sentences[key])
+            for key in sorted(moved)
+        )
+        return moved
+
     def _move_all(
         self, target: TaskStatus, sources: Iterable[TaskStatus], moves: Mapping[int, dict[str, str]], *, at: datetime
     ) -> int:
@@ -190,8 +206,8 @@ class BuildTask(models.Model):
         """Ends the review: it may be built."""
         self._move(TaskStatus.QUEUED, {TaskStatus.IN_REVIEW}, {"queued_at": at}, at=at, actor=actor, sentence=sentence)
 
-    def reject(self, *, at: datetime, actor: "User", sentence: str) -> None:
-        """Ends the review: it is not wanted."""
+    def reject(self, *, at: datetime, actor: "User | None", sentence: str) -> None:
+        """Ends the review: it is not wanted, or nobody decided in time."""
         self._close(TaskStatus.REJECTED, {}, at=at, actor=actor, sentence=sentence)
 
     def block(self, *, reason: BlockReason, problem: str, at: datetime) -> None:
@@ -229,6 +245,12 @@ class BuildTask(models.Model):
         changes = {"failure_kind": kind, "problem": problem, "block_reason": ""}
         self._close(TaskStatus.FAILED, changes, at=at, actor=actor, sentence=problem)
 
+    def give_up(self, *, kind: str, problem: str, at: datetime, actor: "User") -> None:
+        """Ends it as failed because a person said so; too late once it is being published."""
+        changes = {"failure_kind": kind, "problem": problem, "block_reason": "", "ended_at": at}
+        sources = SOURCES[TaskStatus.FAILED] - {TaskStatus.PUBLISHING}
+        self._move(TaskStatus.FAILED, sources, changes, at=at, actor=actor, sentence=problem)
+
     def cancel(self, *, at: datetime, actor: "User | None", sentence: str) -> None:
         """Ends it because a person said so; too late once it is being published."""
         self._close(TaskStatus.CANCELLED, {"block_reason": ""}, at=at, actor=actor, sentence=sentence)
@@ -237,7 +259,7 @@ class BuildTask(models.Model):
         """Ends it because a newer commit, or the recipe's removal, took its place."""
         self._close(TaskStatus.SUPERSEDED, {"superseded_by": by, "block_reason": ""}, at=at, sentence=sentence)
 
-    def retry(self, *, at: datetime, actor: "User | None") -> None:
+    def retry(self, *, at: datetime, actor: "User | None", sentence: str = "") -> None:
         """Opens it once more; attempts, logs and reports of earlier tries stay."""
         changes: dict[str, object] = {
             **dict.fromkeys(("block_reason", "problem", "failure_kind"), ""),
@@ -245,7 +267,7 @@ class BuildTask(models.Model):
             "queued_at": at,
             "infrastructure_failures": 0,
         }
-        self._move(TaskStatus.QUEUED, RETRYABLE, changes, at=at, actor=actor, sentence="once more")
+        self._move(TaskStatus.QUEUED, RETRYABLE, changes, at=at, actor=actor, sentence=sentence or "once more")
 
     def _close(
         self,
@@ -302,6 +324,15 @@ class BuildTask(models.Model):
     def can_retry(self, user: permissions.Viewer) -> bool:
         """Says whether the user may order it once more now."""
         return self.status in RETRYABLE and permissions.can_retry(user, self)
+
+    def can_give_up(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may mark it as failed now."""
+        may_move = self.status in SOURCES[TaskStatus.FAILED] - {TaskStatus.PUBLISHING}
+        return may_move and permissions.can_give_up(user, self)
+
+    def can_expedite(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may put it before all others now."""
+        return self.status in WAITING and not self.is_expedited and permissions.can_expedite(user, self)
 
     def can_cancel(self, user: permissions.Viewer) -> bool:
         """Says whether the user may cancel it now."""

@@ -132,9 +132,12 @@ def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def build_expedite(request: HttpRequest, pk: int) -> HttpResponse:
     """Puts a waiting build, and what it waits for, before all others."""
     task = _visible(request, pk)
-    if not task.recipe.repository.can_push(request.user):
+    if not permissions.can_expedite(request.user, task):
         raise PermissionDenied
-    lifecycle.expedite(task, at=timezone.now())
+    try:
+        lifecycle.expedite(task, actor=signed_in(request), at=timezone.now())
+    except IllegalTransition as refusal:
+        return conflict(request, f"{refusal}.")
     messages.success(request, "The build, and what it waits for, goes before all others.")
     return redirect(task)
 
