@@ -1,24 +1,48 @@
-"""Strongly connected components of a graph, without recursion (Tarjan 1972)."""
+"""Strongly connected components of a graph, without recursion: Tarjan 1972, once what is in no cycle is peeled off."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+
+Graph = Mapping[int, Collection[int]]
 
 
-def components(graph: Mapping[int, Sequence[int]]) -> list[list[int]]:
+def components(graph: Graph) -> list[list[int]]:
     """Lists the strongly connected components; every successor's component comes before its own.
 
     `graph` maps each node to its successors, all of which are nodes.
     """
-    search = _Search(graph)
-    for node in graph:
-        if node not in search.index:
-            search.run(node)
-    return search.found
+    predecessors: dict[int, list[int]] = {node: [] for node in graph}
+    for node, successors in graph.items():
+        for successor in successors:
+            predecessors[successor].append(node)
+    # Whoever is needed by a cycle, or needs one, is a component alone: most nodes of a real tree, and cheaper so.
+    first = _peel(graph, predecessors)
+    inner = graph.keys() - set(first)
+    if not inner:
+        return [[node] for node in first]
+    within = {node: [other for other in graph[node] if other in inner] for node in graph if node in inner}
+    after = {node: [other for other in predecessors[node] if other in inner] for node in within}
+    latest = _peel(after, within)
+    core = inner - set(latest)
+    search = _Search({node: [other for other in within[node] if other in core] for node in within if node in core})
+    return [*([node] for node in first), *search.run(), *([node] for node in reversed(latest))]
+
+
+def _peel(graph: Graph, back: Graph) -> list[int]:
+    """Lists the nodes that reach no cycle, successors first (Kahn 1962); `back` is the graph turned round."""
+    left = {node: len(successors) for node, successors in graph.items()}
+    peeled = [node for node, count in left.items() if not count]
+    for node in peeled:  # grows meanwhile
+        for other in back[node]:
+            left[other] -= 1
+            if not left[other]:
+                peeled.append(other)
+    return peeled
 
 
 class _Search:
     """One depth-first search over the whole graph, its stack kept by hand."""
 
-    def __init__(self, graph: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.index: dict[int, int] = {}
         self.low: dict[int, int] = {}
@@ -26,8 +50,14 @@ class _Search:
         self.on_stack: set[int] = set()
         self.found: list[list[int]] = []
 
-    def run(self, start: int) -> None:
-        """Finds all components that can be reached from `start` and were not found before."""
+    def run(self) -> list[list[int]]:
+        """Finds all components."""
+        for node in self.graph:
+            if node not in self.index:
+                self._run_from(node)
+        return self.found
+
+    def _run_from(self, start: int) -> None:
         path: list[tuple[int, Iterator[int]]] = [self._enter(start)]
         while path:
             node, successors = path[-1]

@@ -1,11 +1,10 @@
 """The words of the build order, pure: tasks as nodes, what they need, and why an edge is there."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from serpent_infra.formats.dependency import Capability, Kind
+from serpent_infra.formats.dependency import Capability
 
 
 class Usage(StrEnum):
@@ -67,8 +66,7 @@ class Node:
     waits_for: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """`task` needs what `needs` will provide; `is_offered` says that something published would do as well."""
 
     task: int
@@ -77,36 +75,3 @@ class Edge:
     usage: Usage
     kind: EdgeKind
     is_offered: bool
-
-
-_TEMPLATE_SUFFIXES = ("-devel", "-libs", "-docs", "-32bit", "-32bit-devel", "-demos", "-dbginfo")
-_GUESSED_KINDS = {Kind.PKGCONFIG, Kind.PKGCONFIG32, Kind.CMAKE, Kind.BINARY, Kind.SYSBINARY, Kind.PYTHON, Kind.SONAME}
-
-
-def guess_providers(capability: Capability, node: Node, uncertain: Iterable[Node]) -> list[Node]:
-    """Names those recipes without a manifest that will provide a capability, to judge by their names.
-
-    Before the first build nobody can know; a wrong guess costs waiting, and is looked at again after each build.
-    """
-    target = capability.target
-    found = []
-    for other in uncertain:
-        if other.key == node.key:
-            continue
-        packages = [provided.target for provided in other.provides if provided.kind is Kind.NAME]
-        if capability.kind is Kind.NAME:
-            matches = any(target == f"{package}{suffix}" for package in packages for suffix in _TEMPLATE_SUFFIXES)
-        else:
-            stem = _stem(target)
-            matches = capability.kind in _GUESSED_KINDS and any(_stem(package) == stem for package in packages)
-        if matches:
-            found.append(other)
-    return found
-
-
-def _stem(text: str) -> str:
-    """Reduces `libfoo.so.1(64-bit)`, `libfoo-2.0` and `Foo` to what they have in common."""
-    base = re.split(r"\.so\b|\(", text.lower())[0]
-    base = re.sub(r"[-_.]?[0-9][0-9.]*\Z", "", base)
-    base = base.removesuffix("-devel")
-    return re.sub(r"[^a-z0-9+]", "", base.removeprefix("lib"))

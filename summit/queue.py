@@ -4,17 +4,22 @@ Rules (docs/architecture.md, section 9): a build or check dependency on somethin
 runtime dependency only where nothing published satisfies it. Inside a cycle whatever is published is used (staged).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from serpent_infra.formats.dependency import Capability, Kind
+from serpent_infra.formats.dependency import Capability
 from summit.graph import components
-from summit.needs import BlockReason, Edge, EdgeKind, Need, Node, Usage, guess_providers
+from summit.matching import Matches, Reason, match
+from summit.needs import BlockReason, Edge, EdgeKind, Node, Usage
 
 # A cycle of runtime dependencies above this size is not expanded into its members' dependants.
 _EXPANSION_LIMIT = 64
 _NAMED_MEMBERS = 8
+
+
+Wants = Mapping[int, dict[int, Reason]]
+Staged = Mapping[int, set[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +36,29 @@ class Order:
     """The order of a set of tasks; every mapping is by task key.
 
     Attributes:
-        edges: all needs, staged ones included, at most one between two tasks.
+        wants: by task the tasks that it needs, each with the reason; every task is there.
+        staged: by task those of them that are not waited for.
         blocks: the tasks that cannot run.
         priority: seconds of the longest chain that waits for a task, its own time included.
         wave: how many hard needs lie before a task at least, 0 for those that can start.
         warnings: sentences about what does not stop a build but is odd.
     """
 
-    edges: tuple[Edge, ...]
+    wants: Wants
+    staged: Staged
     blocks: Mapping[int, Block]
     priority: Mapping[int, float]
     wave: Mapping[int, int]
     warnings: Mapping[int, tuple[str, ...]]
 
-
-@dataclass(slots=True)
-class _Found:
-    """What looking up every need brings: pairs with the need that made them, and what nobody provides."""
-
-    edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
-    missing: dict[int, list[Capability]] = field(default_factory=dict)
-    own: dict[int, Capability] = field(default_factory=dict)
-    warnings: dict[int, list[str]] = field(default_factory=dict)
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """All needs, staged ones included, at most one between two tasks."""
+        for task, row in self.wants.items():
+            held = self.staged.get(task, ())
+            for needs, (need, is_offered) in row.items():
+                kind = EdgeKind.STAGED if needs in held else EdgeKind.HARD
+                yield Edge(task, needs, need.capability, need.usage, kind, is_offered)
 
 
 def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_remotes: bool = True) -> Order:
@@ -61,18 +67,18 @@ def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
     Where a remote's contents are unknown (`knows_all_remotes` false) nothing counts as missing: the builder will see.
     """
     by_key = {node.key: node for node in nodes}
-    found = _look_up(nodes, offered=offered, knows_all_remotes=knows_all_remotes)
-    edges = _stage_cycles(by_key, found.edges)
-    edges = _stage_runtime_cycles(by_key, edges)
-    hard: dict[int, list[int]] = {key: [] for key in by_key}
-    for edge in edges.values():
-        if edge.kind is EdgeKind.HARD:
-            hard[edge.task].append(edge.needs)
+    found = match(nodes, offered=offered, knows_all_remotes=knows_all_remotes)
+    wants = found.wants
+    staged = _stage_cycles(wants, has_runtime=found.has_runtime)
+    if found.has_runtime:
+        _stage_runtime_cycles(wants, staged)
+    hard = _hard(wants, staged)
     groups = components(hard)
-    blocks = _blocks(by_key, edges, hard, groups, found)
+    blocks = _blocks(by_key, hard, groups, found)
     priority, wave = _rank(by_key, hard, groups)
     return Order(
-        edges=tuple(edges.values()),
+        wants=wants,
+        staged=staged,
         blocks=blocks,
         priority=priority,
         wave=wave,
@@ -80,156 +86,111 @@ def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
     )
 
 
-def _look_up(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_remotes: bool) -> _Found:
-    """Joins needs with providers by hash: the cost is that of reading them once."""
-    providers: dict[Capability, list[Node]] = {}
-    for node in nodes:
-        for capability in node.provides:
-            providers.setdefault(capability, []).append(node)
-    uncertain = [node for node in nodes if not node.is_certain and node.is_going]
-    found = _Found()
-    for node in nodes:
-        for need in node.needs:
-            others = [other for other in providers.get(need.capability, ()) if other.key != node.key]
-            is_offered = need.capability in offered
-            is_known = is_offered or not knows_all_remotes
-            if need.usage is Usage.RUN:
-                _look_up_runtime(found, node, need, others, is_known=is_known)
-                continue
-            chosen = [other for other in others if other.is_going or other.key in node.waits_for]
-            if not is_offered:
-                chosen = chosen or others
-            if not chosen and not is_known and need.capability not in node.provides:
-                chosen = guess_providers(need.capability, node, uncertain)
-            if chosen:
-                _connect(found, node, chosen, need, is_offered=is_offered)
-            elif not is_known:
-                _note_absent(found, node, need)
-    return found
-
-
-def _note_absent(found: _Found, node: Node, need: Need) -> None:
-    if need.capability in node.provides:
-        found.own.setdefault(node.key, need.capability)
-    else:
-        found.missing.setdefault(node.key, []).append(need.capability)
-
-
-def _look_up_runtime(found: _Found, node: Node, need: Need, others: list[Node], *, is_known: bool) -> None:
-    if is_known or need.capability in node.provides:
-        return
-    if others:
-        _connect(found, node, others, need, is_offered=False)
-    elif need.capability.kind is not Kind.INTERPRETER:
-        sentence = f"its packages will need {need.capability}, which nothing provides"
-        if sentence not in (known := found.warnings.setdefault(node.key, [])):
-            known.append(sentence)
-
-
-def _connect(found: _Found, node: Node, others: Iterable[Node], need: Need, *, is_offered: bool) -> None:
-    """Adds an edge to each provider; of several reasons for one edge the first that is not published is kept."""
-    for other in others:
-        pair = (node.key, other.key)
-        known = found.edges.get(pair)
-        if known is None or (known.is_offered and not is_offered and need.usage is not Usage.RUN):
-            found.edges[pair] = Edge(node.key, other.key, need.capability, need.usage, EdgeKind.HARD, is_offered)
-
-
-def _stage_cycles(by_key: Mapping[int, Node], edges: dict[tuple[int, int], Edge]) -> dict[tuple[int, int], Edge]:
+def _stage_cycles(wants: Wants, *, has_runtime: bool) -> dict[int, set[int]]:
     """Stages every edge inside a cycle of build dependencies that is satisfied by what is published."""
-    place = _places(by_key, (pair for pair, edge in edges.items() if edge.usage is not Usage.RUN))
-    return {
-        pair: replace(edge, kind=EdgeKind.STAGED)
-        if edge.is_offered and edge.usage is not Usage.RUN and place[edge.task] == place[edge.needs]
-        else edge
-        for pair, edge in edges.items()
-    }
+    graph: Mapping[int, Collection[int]] = wants
+    if has_runtime:
+        graph = {
+            task: [needs for needs, reason in row.items() if reason.need.usage is not Usage.RUN]
+            for task, row in wants.items()
+        }
+    staged: dict[int, set[int]] = {}
+    for group in components(graph):
+        if len(group) > 1:
+            members = set(group)
+            for task in group:
+                row = wants[task]
+                staged[task] = {needs for needs in graph[task] if needs in members and row[needs].is_offered}
+    return staged
 
 
-def _stage_runtime_cycles(
-    by_key: Mapping[int, Node], edges: dict[tuple[int, int], Edge]
-) -> dict[tuple[int, int], Edge]:
+def _stage_runtime_cycles(wants: Wants, staged: dict[int, set[int]]) -> None:
     """Stages runtime edges that would close a cycle: two packages that need each other at run time are built apart.
 
     Whoever needs one of them for a build then needs the others as well, or its build root could not be installed.
     """
-    hard = {pair for pair, edge in edges.items() if edge.kind is EdgeKind.HARD}
-    place = _places(by_key, hard)
-    staged = {
-        pair: replace(edge, kind=EdgeKind.STAGED)
-        for pair, edge in edges.items()
-        if edge.usage is Usage.RUN and place[edge.task] == place[edge.needs]
-    }
-    if not staged:
-        return edges
-    result = {**edges, **staged}
-    sizes: dict[int, int] = {}
-    for component in place.values():
-        sizes[component] = sizes.get(component, 0) + 1
-    beside: dict[int, list[Edge]] = {}
-    for edge in staged.values():
-        if sizes[place[edge.task]] <= _EXPANSION_LIMIT:
-            beside.setdefault(edge.task, []).append(edge)
-    for edge in list(edges.values()):
-        if edge.kind is EdgeKind.HARD and edge.usage is not Usage.RUN and place[edge.task] != place[edge.needs]:
-            for reached in _reach(edge.needs, beside):
-                pair = (edge.task, reached.needs)
-                if pair not in result:
-                    result[pair] = replace(reached, task=edge.task, kind=EdgeKind.HARD)
-    return result
+    groups = components(_hard(wants, staged))
+    place = {key: number for number, group in enumerate(groups) for key in group}
+    beside: dict[int, dict[int, Reason]] = {}
+    for group in groups:
+        if len(group) == 1:
+            continue
+        for task in group:
+            closing = {
+                needs: reason
+                for needs, reason in wants[task].items()
+                if reason.need.usage is Usage.RUN and place[needs] == place[task]
+            }
+            staged.setdefault(task, set()).update(closing)
+            if len(group) <= _EXPANSION_LIMIT:
+                beside[task] = closing
+    if not beside:
+        return
+    for task, row in wants.items():
+        held = staged.get(task, ())
+        for needs, reason in list(row.items()):
+            if needs in beside and needs not in held and reason.need.usage is not Usage.RUN:
+                for other, why in _reach(needs, beside).items() if place[needs] != place[task] else ():
+                    row.setdefault(other, why)
 
 
-def _reach(start: int, beside: Mapping[int, list[Edge]]) -> list[Edge]:
-    seen, waiting, reached = {start}, [start], []
+def _reach(start: int, beside: Mapping[int, dict[int, Reason]]) -> dict[int, Reason]:
+    reached: dict[int, Reason] = {}
+    waiting = [start]
     while waiting:
-        for edge in beside.get(waiting.pop(), ()):
-            if edge.needs not in seen:
-                seen.add(edge.needs)
-                waiting.append(edge.needs)
-                reached.append(edge)
+        for needs, reason in beside.get(waiting.pop(), {}).items():
+            if needs != start and needs not in reached:
+                reached[needs] = reason
+                waiting.append(needs)
     return reached
 
 
-def _places(by_key: Mapping[int, Node], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Numbers the strongly connected component of every task."""
-    graph: dict[int, list[int]] = {key: [] for key in by_key}
-    for task, needs in pairs:
-        graph[task].append(needs)
-    return {key: number for number, group in enumerate(components(graph)) for key in group}
+def _hard(wants: Wants, staged: Staged) -> dict[int, Collection[int]]:
+    """Gives by task what is waited for."""
+    return {
+        task: [needs for needs in row if needs not in staged[task]] if staged.get(task) else row
+        for task, row in wants.items()
+    }
 
 
 def _blocks(
     by_key: Mapping[int, Node],
-    edges: Mapping[tuple[int, int], Edge],
-    hard: Mapping[int, Sequence[int]],
+    hard: Mapping[int, Collection[int]],
     groups: Sequence[Sequence[int]],
-    found: _Found,
+    found: Matches,
 ) -> dict[int, Block]:
     """Finds what cannot run, needs before those who need them; a task that is stuck already is no news itself."""
     blocks: dict[int, Block] = {}
+    stopped = {key for key, node in by_key.items() if node.stuck}
+    if not stopped and not found.missing and not found.own and len(groups) == len(by_key):
+        return blocks
     for group in groups:
-        members = sorted(group, key=lambda key: by_key[key].title)
+        members = sorted(group, key=lambda key: by_key[key].title) if len(group) > 1 else group
         for key in members:
-            node = by_key[key]
-            if node.stuck:
+            if by_key[key].stuck:
                 continue
+            block = None
             if missing := found.missing.get(key):
-                blocks[key] = Block(BlockReason.MISSING, _missing_sentence(missing))
+                block = Block(BlockReason.MISSING, _missing_sentence(missing))
             elif len(group) > 1:
-                blocks[key] = Block(
-                    BlockReason.CYCLE, _cycle_sentence([by_key[member] for member in members]), tuple(members)
-                )
+                sentence = _cycle_sentence([by_key[member] for member in members])
+                block = Block(BlockReason.CYCLE, sentence, tuple(members))
             elif key in found.own:
                 sentence = f"needs {found.own[key]} of itself, and no build of it is published to begin with"
-                blocks[key] = Block(BlockReason.CYCLE, sentence, (key,))
-            else:
-                stopped = [need for need in hard[key] if by_key[need].stuck or need in blocks]
-                if stopped:
-                    first = min(stopped, key=lambda need: (not by_key[need].stuck, by_key[need].title))
-                    why = by_key[first].stuck or "is blocked"
-                    sentence = f"needs {by_key[first].title} for {edges[key, first].capability}, which {why}"
-                    blocks[key] = Block(BlockReason.FAILED_NEED, sentence, tuple(stopped))
+                block = Block(BlockReason.CYCLE, sentence, (key,))
+            elif not stopped.isdisjoint(hard[key]):
+                block = _failed_need(key, [need for need in hard[key] if need in stopped], by_key, found)
+            if block is not None:
+                blocks[key] = block
+                stopped.add(key)
     return blocks
+
+
+def _failed_need(key: int, stopped: Sequence[int], by_key: Mapping[int, Node], found: Matches) -> Block:
+    first = min(stopped, key=lambda need: (not by_key[need].stuck, by_key[need].title))
+    why = by_key[first].stuck or "is blocked"
+    sentence = f"needs {by_key[first].title} for {found.wants[key][first].need.capability}, which {why}"
+    return Block(BlockReason.FAILED_NEED, sentence, tuple(stopped))
 
 
 def _missing_sentence(missing: Collection[Capability]) -> str:
@@ -247,21 +208,21 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _rank(
-    by_key: Mapping[int, Node], hard: Mapping[int, Sequence[int]], groups: Sequence[Sequence[int]]
+    by_key: Mapping[int, Node], hard: Mapping[int, Collection[int]], groups: Sequence[Sequence[int]]
 ) -> tuple[dict[int, float], dict[int, int]]:
     """Computes upward ranks and waves in one pass each; inside an unbroken cycle all members count alike."""
-    place = {key: number for number, group in enumerate(groups) for key in group}
-    waves: list[int] = []
-    for number, group in enumerate(groups):  # needs come before those who need them
-        before = [waves[place[need]] + 1 for key in group for need in hard[key] if place[need] != number]
-        waves.append(max(before, default=0))
-    tail = [0.0] * len(groups)  # the longest chain that waits for a group
+    wave: dict[int, int] = {}
+    for group in groups:  # needs come before those who need them, so that only members have no wave yet
+        before = max((wave.get(need, -1) for key in group for need in hard[key]), default=-1)
+        for key in group:
+            wave[key] = before + 1
+    tail = dict.fromkeys(by_key, 0.0)  # the longest chain that waits for a task
     priority: dict[int, float] = {}
-    for number in range(len(groups) - 1, -1, -1):
-        own = max(by_key[key].seconds for key in groups[number])
-        for key in groups[number]:
-            priority[key] = by_key[key].seconds + tail[number]
+    for group in reversed(groups):
+        longest = max(tail[key] for key in group)
+        whole = longest + max(by_key[key].seconds for key in group)
+        for key in group:
+            priority[key] = longest + by_key[key].seconds
             for need in hard[key]:
-                if place[need] != number:
-                    tail[place[need]] = max(tail[place[need]], own + tail[number])
-    return priority, {key: waves[place[key]] for key in by_key}
+                tail[need] = max(tail[need], whole)
+    return priority, wave
