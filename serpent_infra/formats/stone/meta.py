@@ -7,7 +7,7 @@ from serpent_infra.formats.dependency import Capability
 
 @dataclass(frozen=True, slots=True)
 class UnknownRecord:
-    """A meta record that this library has no name for; it is written back as it was read."""
+    """A meta record, or the kind of a capability, that this library has no name for; it is written back as read."""
 
     tag: int
     primitive: int
@@ -30,6 +30,9 @@ class Meta:
         uri: indexes only, where the stone is, relative to the index.
         hash: indexes only, SHA-256 of the stone in lower-case hex.
         size: indexes only, bytes of the stone.
+        source_uri: where the source was, seen in no file yet.
+        source_path: which path of it, likewise.
+        source_ref: which state of it, likewise.
         unknown: records without a name, in the order they were read.
     """
 
@@ -50,6 +53,9 @@ class Meta:
     uri: str | None = None
     hash: str | None = None
     size: int | None = None
+    source_uri: str | None = None
+    source_path: str | None = None
+    source_ref: str | None = None
     unknown: tuple[UnknownRecord, ...] = ()
 
     @property

@@ -38,6 +38,9 @@ class Tag(IntEnum):
     PACKAGE_HASH = 15
     PACKAGE_SIZE = 16
     BUILD_DEPENDS = 17
+    SOURCE_URI = 18
+    SOURCE_PATH = 19
+    SOURCE_REF = 20
 
 
 class Primitive(IntEnum):
@@ -59,6 +62,10 @@ _DEPENDS = _key(Tag.DEPENDS, Primitive.DEPENDENCY)
 _BUILD_DEPENDS = _key(Tag.BUILD_DEPENDS, Primitive.DEPENDENCY)
 _PROVIDES = _key(Tag.PROVIDES, Primitive.PROVIDER)
 _CONFLICTS = _key(Tag.CONFLICTS, Primitive.PROVIDER)
+_CAPABILITIES = frozenset({_DEPENDS, _BUILD_DEPENDS, _PROVIDES, _CONFLICTS})
+_NAMELESS = 1
+"""Stands where padding would: no known key has it."""
+
 _LICENSE = _key(Tag.LICENSE, Primitive.STRING)
 _TEXT_FIELDS = {
     Tag.NAME: "name",
@@ -70,6 +77,9 @@ _TEXT_FIELDS = {
     Tag.HOMEPAGE: "homepage",
     Tag.PACKAGE_URI: "uri",
     Tag.PACKAGE_HASH: "hash",
+    Tag.SOURCE_URI: "source_uri",
+    Tag.SOURCE_PATH: "source_path",
+    Tag.SOURCE_REF: "source_ref",
 }
 _NUMBER_FIELDS = {Tag.RELEASE: "release", Tag.BUILD_RELEASE: "build_release", Tag.PACKAGE_SIZE: "size"}
 _FIELDS = {_key(tag, Primitive.STRING): name for tag, name in _TEXT_FIELDS.items()} | {
@@ -123,6 +133,13 @@ def _records(meta: Meta) -> Iterator[bytes]:
     yield from _capabilities(Tag.PROVIDES, Primitive.PROVIDER, _sorted(meta.provides - {own}))
     yield from _capabilities(Tag.CONFLICTS, Primitive.PROVIDER, _sorted(meta.conflicts))
     yield from _capabilities(Tag.BUILD_DEPENDS, Primitive.DEPENDENCY, meta.build_depends)
+    for tag, text in (
+        (Tag.SOURCE_URI, meta.source_uri),
+        (Tag.SOURCE_PATH, meta.source_path),
+        (Tag.SOURCE_REF, meta.source_ref),
+    ):
+        if text is not None:
+            yield _string(tag, text)
     for record in meta.unknown:
         yield _RECORD.pack(len(record.value), record.tag, record.primitive, 0) + record.value
 
@@ -163,9 +180,9 @@ def _encoded(text: str) -> bytes:
 def decode_meta(plain: bytes, records: int, *, strict: bool = True) -> tuple[Meta, int]:
     """Reads a meta payload of `records` records, and gives it with the count of bytes read. Raises `FormatError`.
 
-    A dependency is recognised by its primitive whatever its tag, as the reference does. Lenient reading drops
-    capabilities of unknown kinds and keeps every other record that it cannot name in `Meta.unknown`; strict reading
-    refuses all of these, and more than one record of a field that has one value.
+    Lenient reading recognises a dependency by its primitive whatever its tag, as the reference does, and keeps every
+    record that it cannot name in `Meta.unknown`, capabilities of unknown kinds among them; strict reading refuses all
+    of these, and more than one record of a field that has one value.
     """
     if records * _RECORD.size > len(plain):
         raise FormatError(f"{records:,} meta records announced, there is no room for so many")
@@ -180,7 +197,7 @@ def decode_meta(plain: bytes, records: int, *, strict: bool = True) -> tuple[Met
             raise FormatError("fewer meta records than announced", offset=position)
         length, key = unpack(plain, position)
         if not strict:
-            length, key = _tolerated(length, key)
+            length, key = _tolerated(length, key, plain[start : start + length])
         value = plain[start : start + length]
         values = values_of(key)
         if values is not None:
@@ -202,14 +219,21 @@ def decode_meta(plain: bytes, records: int, *, strict: bool = True) -> tuple[Met
     return _meta(found, tuple(unknown), strict=strict), position
 
 
-def _tolerated(length: int, key: int) -> tuple[int, int]:
-    """Reads a record's head as the reference does: padding is ignored, and an integer's primitive gives its length."""
+def _tolerated(length: int, key: int, value: bytes) -> tuple[int, int]:
+    """Reads a record's head as the reference does: padding is ignored, and an integer's primitive gives its length.
+
+    The key of a capability whose kind has no name is made one that is not known either, so that the record is kept.
+    """
     primitive = key >> 8 & 0xFF
     if Primitive.I8 <= primitive <= Primitive.U64:
         length = _width(primitive)
-    if primitive == Primitive.DEPENDENCY and key >> 16 != Tag.BUILD_DEPENDS:
-        return length, _DEPENDS
-    return length, key & ~0xFF
+    key &= ~0xFF
+    if primitive == Primitive.DEPENDENCY and key != _BUILD_DEPENDS:
+        key = _DEPENDS
+    if key in _CAPABILITIES and value and value[0] not in _KINDS:
+        _text(value[1:], strict=False)
+        key |= _NAMELESS
+    return length, key
 
 
 def _meta(found: dict[int, list[bytes]], unknown: tuple[UnknownRecord, ...], *, strict: bool) -> Meta:
@@ -263,26 +287,21 @@ def _integer(primitive: int, value: bytes) -> int:
 
 
 def _capabilities_of(values: Iterable[bytes], *, strict: bool) -> list[Capability]:
-    """Reads capabilities, those of unknown kinds dropped."""
     return [
-        one
+        _remembered_capability(value, strict) if len(value) <= _CACHED_LENGTH else _capability(value, strict)
         for value in values
-        if (
-            one := _remembered_capability(value, strict) if len(value) <= _CACHED_LENGTH else _capability(value, strict)
-        )
-        is not None
     ]
 
 
-def _capability(value: bytes, strict: bool) -> Capability | None:  # noqa: FBT001 (positional for the cache's speed)
-    """Reads a kind and a target; None for a kind that is not known. Raises `FormatError`."""
+def _capability(value: bytes, strict: bool) -> Capability:  # noqa: FBT001 (positional for the cache's speed)
+    """Reads a kind and a target. Raises `FormatError`."""
     if not value:
         raise FormatError("a capability of no bytes")
     target = _text(value[1:], strict=strict)
     kind = _KINDS.get(value[0])
-    if strict and (kind is None or not target):
+    if kind is None or (strict and not target):
         raise FormatError(f"a capability of kind {value[0]} that targets {target!r}")
-    return Capability(kind, target) if kind is not None else None
+    return Capability(kind, target)
 
 
 _remembered_capability = lru_cache(maxsize=1 << 15)(_capability)

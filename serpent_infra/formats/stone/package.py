@@ -35,6 +35,7 @@ class Package:
         layout: its paths, in the file's order.
         ranges: its distinct files, in the content's order.
         content_size: bytes of the plain content, 0 where there is none.
+        attributes: keys and values of bytes, which nothing has a use for yet.
         content: reads the content while the file is open.
     """
 
@@ -42,6 +43,7 @@ class Package:
     layout: tuple[LayoutEntry, ...] = ()
     ranges: tuple[ContentRange, ...] = ()
     content_size: int = 0
+    attributes: tuple[tuple[bytes, bytes], ...] = ()
     content: ContentPayload | None = field(default=None, repr=False, compare=False)
 
 
@@ -80,6 +82,7 @@ def package_of(stone: StoneReader) -> Package:
         meta: Meta | None = None
         layout: tuple[LayoutEntry, ...] | None = None
         ranges: tuple[ContentRange, ...] | None = None
+        attributes: tuple[tuple[bytes, bytes], ...] | None = None
         content: ContentPayload | None = None
         for payload in stone:
             kinds.append(payload.header.kind)
@@ -92,7 +95,9 @@ def package_of(stone: StoneReader) -> Package:
                     ranges = payload.ranges if ranges is None else ranges
                 case ContentPayload():
                     content = content or payload
-                case AttributesPayload() | _:
+                case AttributesPayload():
+                    attributes = payload.attributes if attributes is None else attributes
+                case _:
                     pass
         if meta is None:
             raise FormatError("a package without metadata")
@@ -101,6 +106,7 @@ def package_of(stone: StoneReader) -> Package:
             layout=layout or (),
             ranges=ranges or (),
             content_size=content.header.plain_size if content else 0,
+            attributes=attributes or (),
             content=content,
         )
         if stone.strict:

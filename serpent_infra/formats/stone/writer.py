@@ -10,6 +10,7 @@ import xxhash
 
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.stone import frames, payload
+from serpent_infra.formats.stone.attributes import encode_attributes
 from serpent_infra.formats.stone.contents import ContentRange, encode_ranges
 from serpent_infra.formats.stone.header import FileType, Header
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry, encode_layout
@@ -50,17 +51,25 @@ def encode_metas(file_type: FileType, metas: Sequence[Meta]) -> bytes:
     return Header(file_type, len(metas)).encode() + b"".join(map(encode_meta_payload, metas))
 
 
-def write_package(output: Path, meta: Meta, files: Iterable[PackagedFile], *, workers: int | None = None) -> None:
+def write_package(
+    output: Path,
+    meta: Meta,
+    files: Iterable[PackagedFile],
+    *,
+    attributes: Sequence[tuple[bytes, bytes]] = (),
+    workers: int | None = None,
+) -> None:
     """Writes a binary package, deterministically: the same input gives the same bytes whatever `workers` is.
 
     `files` stand in layout order. Content holds each distinct file once, by size descending, ties in layout order.
     The file appears under its name only when complete. `workers` (default: the count of CPUs) are the threads that
-    compress. Raises `FormatError` where a source has changed since its digest was taken.
+    compress. `attributes`, which no tool writes yet, come last where there are any. Raises `FormatError` where a
+    source has changed since its digest was taken.
     """
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as stream:
-            _write(stream, meta, list(files), workers=workers or os.cpu_count() or 1)
+            _write(stream, meta, list(files), attributes, workers=workers or os.cpu_count() or 1)
         part.replace(output)
     except FormatError as error:
         error.path = error.path or str(output)
@@ -69,10 +78,17 @@ def write_package(output: Path, meta: Meta, files: Iterable[PackagedFile], *, wo
         part.unlink(missing_ok=True)
 
 
-def _write(stream: BinaryIO, meta: Meta, files: Sequence[PackagedFile], *, workers: int) -> None:
+def _write(
+    stream: BinaryIO,
+    meta: Meta,
+    files: Sequence[PackagedFile],
+    attributes: Sequence[tuple[bytes, bytes]],
+    *,
+    workers: int,
+) -> None:
     contents = _distinct_contents(files)
     layout = [one.entry for one in files]
-    stream.write(Header(FileType.BINARY, 1 + bool(layout) + 2 * bool(contents)).encode())
+    stream.write(Header(FileType.BINARY, 1 + bool(layout) + 2 * bool(contents) + bool(attributes)).encode())
     stream.write(encode_meta_payload(meta))
     if layout:
         stream.write(encode_payload(PayloadKind.LAYOUT, encode_layout(layout), len(layout)))
@@ -80,6 +96,8 @@ def _write(stream: BinaryIO, meta: Meta, files: Sequence[PackagedFile], *, worke
         ranges = [one for one, _ in contents]
         stream.write(encode_payload(PayloadKind.INDEX, encode_ranges(ranges), len(ranges)))
         _write_content(stream, contents, workers=workers)
+    if attributes:
+        stream.write(encode_payload(PayloadKind.ATTRIBUTES, encode_attributes(attributes), len(attributes)))
 
 
 def _distinct_contents(files: Iterable[PackagedFile]) -> list[tuple[ContentRange, Path]]:

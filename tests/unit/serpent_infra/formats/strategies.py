@@ -35,6 +35,9 @@ def metas(draw: st.DrawFn) -> Meta:
         uri=draw(st.none() | TEXTS),
         hash=draw(st.none() | TEXTS),
         size=draw(st.none() | NUMBERS),
+        source_uri=draw(st.none() | TEXTS),
+        source_path=draw(st.none() | TEXTS),
+        source_ref=draw(st.none() | TEXTS),
     )
 
 

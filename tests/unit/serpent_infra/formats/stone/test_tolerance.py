@@ -1,6 +1,7 @@
 """What a strict and a lenient reader accept: the table of stone-spec 1.10, row by row."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +9,9 @@ from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.stone import frames
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry, encode_layout
 from serpent_infra.formats.stone.meta_records import encode_meta
-from serpent_infra.formats.stone.package import verify_package
+from serpent_infra.formats.stone.package import read_package, verify_package
 from serpent_infra.formats.stone.payload import Compression, PayloadKind
+from serpent_infra.formats.stone.reader import open_stone
 from tests.unit.serpent_infra.formats.crafted import (
     SAMPLE,
     container,
@@ -129,6 +131,7 @@ ACCEPTED = {
         payload(META, PLAIN, RECORDS, stored=PLAIN, compression=Compression.NONE)
     ),
     "content stored plain": lambda: content_of(b"hello", 5, compression=Compression.NONE),
+    "where the source was": lambda: meta_with(*(record(tag, 9, b"x\0") for tag in (18, 19, 20))),
     "attributes": lambda: container(meta_payload(), payload(PayloadKind.ATTRIBUTES, b"\0" * 16, 1)),
     "a count of files at the content": lambda: content_of(frames.compress(b"hello"), 5, records=474),
 }
@@ -171,6 +174,32 @@ def test_records_without_a_name_are_kept_and_written_back() -> None:
     meta = verify_package(meta_with(record(999, 9, b"x\0"), record(12, 99, b"y")), strict=False).meta
     assert [(one.tag, one.primitive, one.value) for one in meta.unknown] == [(999, 9, b"x\0"), (12, 99, b"y")]
     assert encode_meta(meta)[0].endswith(record(999, 9, b"x\0") + record(12, 99, b"y"))
+
+
+@pytest.mark.parametrize(("tag", "primitive"), [(8, 10), (9, 11), (10, 11), (17, 10)])
+def test_capabilities_of_unknown_kinds_are_no_capabilities_and_are_written_back(tag: int, primitive: int) -> None:
+    extra = record(tag, primitive, b"\x63x\0")
+    meta = verify_package(meta_with(extra), strict=False).meta
+    assert replace(meta, unknown=()) == SAMPLE
+    assert encode_meta(meta)[0] == PLAIN + extra
+
+
+def test_versions_kinds_and_compressions_without_a_name_are_kept() -> None:
+    file = container(meta_payload(version=7), meta_payload(kind=77), meta_payload(compression=66), file_type=200)
+    with open_stone(file, strict=False) as stone:
+        assert stone.header.file_type == 200
+        heads = [one.header for one in stone]
+    assert [(one.version, one.kind, one.compression) for one in heads] == [(7, 1, 2), (1, 77, 2), (1, 1, 66)]
+    assert heads[0].encode() == file[32:64]
+
+
+def test_a_wrong_checksum_of_content_shows_only_where_content_is_read() -> None:
+    file = content_of(frames.compress(b"hello"), 5, checksum=1)
+    for strict in (True, False):
+        package_without_content = read_package(file, strict=strict)
+        assert package_without_content.content_size == 5
+        with pytest.raises(FormatError, match="checksum"):
+            verify_package(file, strict=strict)
 
 
 def test_a_dependency_is_recognised_whatever_its_tag() -> None:

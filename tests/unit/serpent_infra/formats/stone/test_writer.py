@@ -81,3 +81,12 @@ def test_a_regular_file_needs_a_source(tmp_path: Path, files: list[PackagedFile]
 def test_scanning_refuses_a_target_outside_usr(tmp_path: Path) -> None:
     with pytest.raises(FormatError):
         scan(tmp_path, "../etc")
+
+
+def test_attributes_come_last_and_change_nothing_before_them(tmp_path: Path, files: list[PackagedFile]) -> None:
+    plain, output = tmp_path / "plain.stone", tmp_path / "hello.stone"
+    attributes = ((b"key", b"value"), (b"\xff", b""))
+    write_package(plain, SAMPLE, files)
+    write_package(output, SAMPLE, files, attributes=attributes)
+    assert verify_package(output).attributes == attributes
+    assert output.read_bytes()[32:].startswith(plain.read_bytes()[32:])
