@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from serpent_infra.cli import extract, index, inspect
+
 app = typer.Typer(
     name="serpent",
     no_args_is_help=True,
@@ -29,6 +31,11 @@ def _serpent(
     ] = False,
 ) -> None:
     """Takes the options that belong to no subcommand."""
+
+
+app.command("inspect")(inspect.inspect)
+app.command("extract")(extract.extract)
+app.command("index")(index.index)
 
 
 def main() -> None:

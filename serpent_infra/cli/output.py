@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -30,6 +30,13 @@ def print_error(text: object) -> None:
     print(f"serpent: {visible(str(text))}", file=sys.stderr)  # noqa: T201 (the command's voice)
 
 
+def print_os_error(error: OSError, path: Path | None = None) -> FormatError:
+    """Prints what the machine refused, and gives it in the form that JSON has errors in."""
+    told = FormatError(error.strerror or str(error), path=str(error.filename or path or ""))
+    print_error(told)
+    return told
+
+
 def visible(text: str) -> str:
     """Gives a text of a stranger such that no terminal obeys it: control characters are written as escapes."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "replace").decode() for one in text)
@@ -46,11 +53,6 @@ def error_document(error: FormatError) -> dict[str, object]:
     }
 
 
-def end(code: Exit) -> NoReturn:
-    """Ends the command."""
-    raise typer.Exit(code)
-
-
 @contextmanager
 def ending() -> Iterator[None]:
     """Ends the command where a `FormatError` or an `OSError` comes out of the block, its sentence on standard error."""
@@ -64,5 +66,5 @@ def ending() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(Exit.OK) from None
     except OSError as error:
-        print_error(f"{error.filename}: {error.strerror}" if error.filename else error)
+        print_os_error(error)
         raise typer.Exit(Exit.MACHINE) from error
