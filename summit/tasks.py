@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from summit import dispatch as dispatching
-from summit import doorbell, planning, refresh, settling
+from summit import doorbell, planning, refresh, settling, webhooks
 from summit.models import Profile, Repository
 
 log = logging.getLogger(__name__)
@@ -18,8 +18,9 @@ _POLL_FACTOR = 6  # the poll runs every so many sweeps (settings/messaging.py)
 
 @shared_task(name="summit.refresh_repositories")
 def refresh_repositories(**_extra: object) -> None:
-    """Rings a refresh for every repository whose latest is older than the polling interval."""
+    """Rings a refresh for every repository whose latest is older than the polling interval; forgets old deliveries."""
     at = timezone.now()
+    webhooks.prune(at=at)
     interval = timedelta(seconds=settings.SERPENT_SWEEP_SECONDS * _POLL_FACTOR * 0.9)
     for pk in Repository.objects.refresh_overdue(at=at, interval=interval).values_list("pk", flat=True):
         doorbell.ring(doorbell.REFRESH, repository=pk)

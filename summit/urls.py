@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from summit.views import builds, home, projects, queue, recipes, repositories, submissions
+from summit.views import builds, home, projects, queue, recipes, repositories, submissions, webhooks
 
 app_name = "summit"
 _COLLECTION = "~/<slug:project>/<slug:repository>"
@@ -14,6 +14,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("~/<slug:project>", projects.project_detail, name="project_detail"),
     path(_COLLECTION, repositories.repository_detail, name="repository_detail"),
     path(f"{_COLLECTION}/-/refresh", repositories.repository_refresh, name="repository_refresh"),
+    path(f"{_COLLECTION}/-/webhook", webhooks.repository_webhook, name="repository_webhook"),
+    path(f"{_COLLECTION}/-/webhook/remove", webhooks.webhook_remove, name="webhook_remove"),
+    path("hooks/<slug:project>/<slug:repository>/", webhooks.receive, name="webhook"),
     path(f"{_COLLECTION}/<str:name>", recipes.recipe_detail, name="recipe_detail"),
     path("builds/", builds.build_list, name="build_list"),
     path("builds/<int:pk>/", builds.build_detail, name="build_detail"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit.api import builds, recipes
+from summit.api import builds, recipes, webhooks
 
 _REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("repositories/", recipes.RepositoryList.as_view(), name="api-repositories"),
     path(_REPOSITORY, recipes.RepositoryDetail.as_view(), name="api-repository"),
     path(f"{_REPOSITORY}refresh/", recipes.RepositoryRefresh.as_view(), name="api-repository-refresh"),
+    path(f"{_REPOSITORY}webhook/", webhooks.RepositoryWebhook.as_view(), name="api-repository-webhook"),
     path("recipes/", recipes.RecipeList.as_view(), name="api-recipes"),
     path("recipes/<int:pk>/", recipes.RecipeDetail.as_view(), name="api-recipe"),
     path("builds/", builds.BuildList.as_view(), name="api-builds"),
