@@ -5,7 +5,7 @@ from pathlib import Path
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.packaging.tools import Tools
-from serpent_infra.formats.packaging.tree import TreePath
+from serpent_infra.formats.packaging.tree import TreePath, readable
 from serpent_infra.formats.recipe import Options
 
 
@@ -19,9 +19,13 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a tree is analysed: on this host, seen by the tools, and for which recipe's options."""
+    """Where a tree is analysed: on this host, seen by the tools, for which recipe's options and which machine.
+
+    `architecture` is the host's of the build, as `uname -m` names it.
+    """
 
     install_root: Path
+    architecture: str
     options: Options
     tools: Tools
 
@@ -35,6 +39,10 @@ class Site:
         roots = (self.install_root, self.tools.build_root)
         return any(_exists(root / path.lstrip("/")) for root in roots if root is not None)
 
+    def say(self, path: str, text: str) -> None:
+        """Tells the build log about a path: what was left out, and why."""
+        self.tools.say(f"{readable(path)}: {text}")
+
 
 def _exists(path: Path) -> bool:
     try:
@@ -46,11 +54,19 @@ def _exists(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one look at a path says: whether the path stays, whether others may look too, and new paths to analyse."""
+    """What one look at a path says.
+
+    Attributes:
+        keep: the package holds the path.
+        go_on: the analysers after this one may look too.
+        queue: new paths, to be analysed after all others and shared out by the rules.
+        instead: an absolute path that the same package holds in this one's place, "" for none.
+    """
 
     keep: bool = True
     go_on: bool = True
     queue: tuple[TreePath, ...] = ()
+    instead: str = ""
 
 
 NEXT = Step()

@@ -1,7 +1,6 @@
 """From an install tree to what each package holds, depends on and provides (stone-spec 5.3, 5.4)."""
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,8 +12,9 @@ from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.packaging.analysis import Findings, Site
 from serpent_infra.formats.packaging.chain import analyse
 from serpent_infra.formats.packaging.errors import PackagingError
+from serpent_infra.formats.packaging.exclusion import Exclusion
 from serpent_infra.formats.packaging.table import PackagePlan, PackageTable
-from serpent_infra.formats.packaging.tree import USR, TreePath, look_at
+from serpent_infra.formats.packaging.tree import USR, TreePath, look_at, readable, refusing
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry
 from serpent_infra.formats.stone.writer import PackagedFile
 
@@ -29,32 +29,30 @@ class Bucket:
     files: list[PackagedFile] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
-    def analysed_depends(self) -> frozenset[Capability]:
-        """What the files depend on and do not provide themselves, exclusions taken away."""
-        depends = self.findings.depends - self.findings.provides - {Capability.name(self.plan.name)}
-        return _without(depends, self.plan.rundeps_exclude)
-
     def depends(self) -> frozenset[Capability]:
         """All that the package depends on: by analysis and by the recipe, exclusions taken away."""
-        stated = frozenset(capability for _, capability in self._stated())
-        return self.analysed_depends() | _without(stated, self.plan.rundeps_exclude)
+        return self._exclusion().rest({*self._analysed(), *_parsed(self.plan.rundeps)})
 
     def reported_depends(self) -> tuple[str, ...]:
-        """The same as texts, what the recipe states written as there."""
-        kept = _without((capability for _, capability in self._stated()), self.plan.rundeps_exclude)
-        stated = {text for text, capability in self._stated() if capability in kept}
-        return tuple(sorted(stated | {capability.text for capability in self.analysed_depends()}, key=str.encode))
+        """The same as texts, what the recipe states as it stands there; exclusions are held against those texts."""
+        exclusion = self._exclusion()
+        texts = {*self.plan.rundeps, *(capability.text for capability in self._analysed())}
+        return tuple(sorted((text for text in texts if not exclusion.takes(text)), key=str.encode))
 
     def provides(self) -> frozenset[Capability]:
         """What the package provides besides its name, exclusions taken away."""
-        return _without(self.findings.provides, self.plan.provides_exclude)
+        return Exclusion(self.plan.provides_exclude, self.plan.name).rest(self.findings.provides)
 
     def conflicts(self) -> frozenset[Capability]:
         """What the package cannot be installed beside."""
-        return frozenset(capability for _, capability in _parsed(self.plan.conflicts))
+        return frozenset(_parsed(self.plan.conflicts))
 
-    def _stated(self) -> list[tuple[str, Capability]]:
-        return _parsed(self.plan.rundeps)
+    def _analysed(self) -> set[Capability]:
+        """What the files depend on and do not provide themselves."""
+        return self.findings.depends - self.findings.provides
+
+    def _exclusion(self) -> Exclusion:
+        return Exclusion(self.plan.rundeps_exclude, self.plan.name)
 
 
 def fill_buckets(site: Site, table: PackageTable, paths: Iterable[TreePath]) -> list[Bucket]:
@@ -71,21 +69,22 @@ def fill_buckets(site: Site, table: PackageTable, paths: Iterable[TreePath]) -> 
         step = analyse(site, found, bucket.findings)
         queue.extend(step.queue)
         if step.keep:
-            bucket.files.append(_packaged(site, found.path))
+            bucket.files.append(_packaged(site, step.instead or found.path))
     return [buckets[name] for name in sorted(buckets, key=str.encode)]
 
 
 def _packaged(site: Site, path: str) -> PackagedFile:
     """Reads a path as it is after analysis, which may have stripped it; everything belongs to root."""
-    found = look_at(site.install_root, path)
-    kind = EntryKind.of_mode(found.status.st_mode)
-    entry = LayoutEntry(
-        kind=kind,
-        target=path.removeprefix(USR),
-        mode=found.status.st_mode,
-        digest=_digest(found) if kind is EntryKind.REGULAR else b"",
-        link=_link(found) if kind is EntryKind.SYMLINK else "",
-    )
+    with refusing(path):
+        found = look_at(site.install_root, path)
+        kind = EntryKind.of_mode(found.status.st_mode)
+        entry = LayoutEntry(
+            kind=kind,
+            target=path.removeprefix(USR),
+            mode=found.status.st_mode,
+            digest=_digest(found) if kind is EntryKind.REGULAR else b"",
+            link=_link(found) if kind is EntryKind.SYMLINK else "",
+        )
     return PackagedFile(entry, found.source if kind is EntryKind.REGULAR else None)
 
 
@@ -102,23 +101,16 @@ def _link(found: TreePath) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise PackagingError(f"{found.path}: the link's text is no UTF-8", paths=(found.path,)) from error
+        raise PackagingError(f"{readable(found.path)}: the link's text is no UTF-8", paths=(found.path,)) from error
     return text
 
 
-def _parsed(texts: Iterable[str]) -> list[tuple[str, Capability]]:
+def _parsed(texts: Iterable[str]) -> list[Capability]:
     """Reads capabilities; texts that are none are left out, as boulder does: the recipe's warnings name them."""
     parsed = []
     for text in texts:
         try:
-            parsed.append((text, Capability.parse(text)))
+            parsed.append(Capability.parse(text))
         except FormatError:
             continue
     return parsed
-
-
-def _without(capabilities: Iterable[Capability], exclusions: tuple[str, ...]) -> frozenset[Capability]:
-    patterns = [re.compile(exclusion) for exclusion in exclusions]
-    return frozenset(
-        capability for capability in capabilities if not any(pattern.search(capability.text) for pattern in patterns)
-    )

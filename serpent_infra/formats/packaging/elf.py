@@ -1,26 +1,44 @@
-"""What an ELF file needs and offers, read by pyelftools (stone-spec 5.4, 3)."""
+"""What an ELF file says of itself (stone-spec 5.4, 3).
 
-import posixpath
-from collections.abc import Callable, Iterator
+Read by pyelftools within bounds, for a build may leave any file at all.
+"""
+
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from itertools import islice
+from typing import BinaryIO, cast
 
+from elftools.common.exceptions import ELFError, ELFParseError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
-
-from serpent_infra.formats.dependency import Capability, Kind
+from elftools.elf.sections import NoteSection, Section
 
 _MAGIC = b"\x7fELF"
-_ORIGIN = ("$ORIGIN", "${ORIGIN}")
+_TYPES = ("SHT_DYNAMIC", "SHT_DYNSYM", "SHT_NOTE", "SHT_PROGBITS")
+_TAGS = {"DT_NEEDED": "needed", "DT_SONAME": "soname", "DT_RUNPATH": "runpath", "DT_RPATH": "rpath"}
+_MAX_READ = 16 * 2**20  # bytes of headers and strings of one file
+_MAX_SECTIONS = 2**16
+_MAX_TAGS = 10_000
+_MAX_NAME = 4096  # bytes of a path on Linux
+_MAX_NOTES = 2**16
+
+
+class UnreadableElf(Exception):
+    """A file begins as an ELF file and breaks that format, or is larger in some way than any real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElfFacts:
-    """The facts of one ELF file; `isa` is the machine as capabilities name it (`x86_64`, `386`, `aarch64`)."""
+    """The facts of one ELF file; `isa` is the machine as capabilities name it (`x86_64`, `386`, `aarch64`).
+
+    `needed` and `soname` count only where `has_symbols`, a table of dynamic symbols; `search` lists the texts of
+    DT_RUNPATH, then of DT_RPATH.
+    """
 
     isa: str
     bits: int
+    has_symbols: bool = True
     needed: tuple[str, ...] = ()
     soname: str | None = None
     search: tuple[str, ...] = ()
@@ -29,92 +47,109 @@ class ElfFacts:
 
 
 def read_elf(stream: BinaryIO) -> ElfFacts | None:
-    """Reads an open file; None where it is no ELF file or a damaged one."""
+    """Reads an open file; None where it is no ELF file. Raises `UnreadableElf` for a damaged one."""
     if stream.read(len(_MAGIC)) != _MAGIC:
         return None
     stream.seek(0)
     try:
-        return _facts(ELFFile(stream))
-    except Exception:  # noqa: BLE001 - pyelftools meets damaged files with whatever its structures raise
-        return None
+        return _facts(ELFFile(cast("BinaryIO", _Bounded(stream))))
+    except UnreadableElf:
+        raise
+    except Exception as error:  # pyelftools meets damaged files with whatever its structures raise
+        raise UnreadableElf(f"{type(error).__name__} while reading its headers") from error
+
+
+class _Bounded:
+    """The part of a stream that pyelftools uses, with an end to how much it may read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = _MAX_READ
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0 or size > self._left:
+            raise UnreadableElf(f"its headers want more than {_MAX_READ:,} bytes")
+        data = self._stream.read(size)
+        self._left -= len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _facts(elf: ELFFile) -> ElfFacts:
-    tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_SONAME": [], "DT_RUNPATH": [], "DT_RPATH": []}
+    dynamic: dict[str, list[str]] | None = None
     interpreter = build_id = None
     has_symbols = False
-    for section in elf.iter_sections():
-        if isinstance(section, DynamicSection):
-            _read_dynamic(section, tags)
+    for section in _sections(elf):
         has_symbols = has_symbols or section["sh_type"] == "SHT_DYNSYM"
-        if section.name == ".interp":
-            interpreter = section.data().split(b"\0")[0].decode()
-        if section.name == ".note.gnu.build-id" and isinstance(section, NoteSection):
-            build_id = next(
-                (note["n_desc"] for note in section.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID"), None
-            )
-    machine = str(elf["e_machine"])
+        if isinstance(section, DynamicSection):
+            dynamic = dynamic or _read_dynamic(section)
+        elif section.name == ".interp":
+            interpreter = _text(section)
+        elif section.name == ".note.gnu.build-id" and isinstance(section, NoteSection):
+            build_id = build_id or _build_id(section)
+    tags = dynamic or {}
     return ElfFacts(
-        isa=machine.removeprefix("EM_").lower(),
+        isa=str(elf["e_machine"]).removeprefix("EM_").lower(),
         bits=elf.elfclass,
-        needed=tuple(tags["DT_NEEDED"]) if has_symbols else (),
-        soname=next(iter(tags["DT_SONAME"]), None),
-        search=tuple(tags["DT_RUNPATH"] + tags["DT_RPATH"]),
-        interpreter=interpreter or None,
-        build_id=build_id or None,
+        has_symbols=has_symbols,
+        needed=tuple(tags.get("DT_NEEDED", ())),
+        soname=next(iter(tags.get("DT_SONAME", ())), None),
+        search=(*tags.get("DT_RUNPATH", ()), *tags.get("DT_RPATH", ())),
+        interpreter=interpreter,
+        build_id=build_id,
     )
 
 
-def _read_dynamic(section: DynamicSection, tags: dict[str, list[str]]) -> None:
-    attributes = {"DT_NEEDED": "needed", "DT_SONAME": "soname", "DT_RUNPATH": "runpath", "DT_RPATH": "rpath"}
-    for tag in section.iter_tags():
+def _sections(elf: ELFFile) -> Iterator[Section]:
+    """Gives the sections of the types that matter; the others, large tables among them, are not even looked at."""
+    count = elf.num_sections()
+    if count > _MAX_SECTIONS:
+        raise UnreadableElf(f"{count:,} sections")
+    for number in range(count):
+        try:
+            yield elf.get_section(number, _TYPES)
+        except ELFParseError:
+            raise
+        except ELFError:  # of another type
+            continue
+
+
+def _read_dynamic(section: DynamicSection) -> dict[str, list[str]]:
+    """Reads the texts of the tags that matter; a text that is no UTF-8 is as good as absent."""
+    texts: dict[str, list[str]] = {kind: [] for kind in _TAGS}
+    for number, tag in enumerate(islice(section.iter_tags(), _MAX_TAGS + 1)):
+        if number == _MAX_TAGS:
+            raise UnreadableElf(f"more than {_MAX_TAGS:,} dynamic tags")
         kind = tag.entry.d_tag
-        if kind in attributes:
-            tags[kind].append(getattr(tag, attributes[kind]))
+        if kind in _TAGS:
+            text = str(getattr(tag, _TAGS[kind]))
+            if len(text) > _MAX_NAME:
+                raise UnreadableElf(f"a {kind} of {len(text):,} characters")
+            if text and "\ufffd" not in text:  # what pyelftools puts in the place of bytes that are no UTF-8
+                texts[kind].append(text)
+    return texts
 
 
-def elf_depends(facts: ElfFacts, path: str, is_installed: Callable[[str], bool]) -> Iterator[Capability]:
-    """Says what the file at an absolute path needs; `is_installed` answers for absolute paths."""
-    directories = [posixpath.dirname(path), *_search_directories(facts, path)]
-    for name in facts.needed:
-        found = (posixpath.join(directory, name) for directory in directories)
-        at = next((candidate for candidate in found if is_installed(candidate)), None)
-        yield Capability(Kind.SONAME, f"{_below_library_directory(at) if at else name}({facts.isa})")
-    if facts.interpreter:
-        yield Capability(Kind.INTERPRETER, f"{facts.interpreter}({facts.isa})")
+def _text(section: Section) -> str | None:
+    """Reads a section's text up to its NUL; None where there is none."""
+    if section["sh_size"] > _MAX_NAME:
+        raise UnreadableElf(f"{section.name} of {section['sh_size']:,} bytes")
+    section.stream.seek(section["sh_offset"])
+    text, nul, _ = bytes(section.stream.read(section["sh_size"])).partition(b"\0")
+    try:
+        return text.decode() or None if nul else None
+    except UnicodeDecodeError:
+        return None
 
 
-def elf_provides(facts: ElfFacts, path: str) -> Iterator[Capability]:
-    """Says what the file at an absolute path offers: its soname, and the interpreter's names where it is one."""
-    directory, name = posixpath.split(path)
-    if ".so" not in name:
-        return
-    soname = facts.soname or name
-    target = _below_library_directory(f"{directory}/{soname}")
-    yield Capability(Kind.SONAME, f"{target}({facts.isa})")
-    if soname.startswith("ld-") and path.startswith("/usr/lib"):
-        for place in _interpreter_paths(facts, path, soname):
-            yield Capability(Kind.INTERPRETER, f"{place}({facts.isa})")
-            yield Capability(Kind.SONAME, f"{place}({facts.isa})")
-
-
-def _search_directories(facts: ElfFacts, path: str) -> Iterator[str]:
-    own = posixpath.dirname(path)
-    for entry in (entry for text in facts.search for entry in text.split(":")):
-        directory = entry
-        for word in _ORIGIN:
-            directory = directory.replace(word, own)
-        if directory.startswith("/"):
-            yield posixpath.normpath(directory)
-
-
-def _below_library_directory(path: str) -> str:
-    """Takes the first two components away: `/usr/lib/foo/libx.so` is `foo/libx.so`."""
-    parts = path.split("/")
-    return "/".join(parts[3:]) if len(parts) > 3 else parts[-1]  # noqa: PLR2004 - "", "usr", "lib", then the rest
-
-
-def _interpreter_paths(facts: ElfFacts, path: str, soname: str) -> tuple[str, ...]:
-    if facts.bits == 64:  # noqa: PLR2004 - the class of an ELF file is 32 or 64
-        return (f"/usr/lib64/{soname}", f"/lib64/{soname}", f"/lib/{soname}", path)
-    return (f"/usr/lib/{soname}", f"/lib32/{soname}", f"/lib/{soname}", path)
+def _build_id(section: NoteSection) -> str | None:
+    """Reads the build id, lower-case hex; None where the notes hold none."""
+    if section["sh_size"] > _MAX_NOTES:
+        raise UnreadableElf(f"{section.name} of {section['sh_size']:,} bytes")
+    ids = (note["n_desc"] for note in section.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID")
+    return str(next(ids, "")) or None

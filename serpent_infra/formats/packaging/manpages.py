@@ -2,38 +2,45 @@
 
 import os
 import posixpath
-import re
 
 from backports import zstd
 
 from serpent_infra.formats.packaging.errors import PackagingError
 from serpent_infra.formats.packaging.inside import create_inside
-from serpent_infra.formats.packaging.tree import TreePath, look_at
+from serpent_infra.formats.packaging.tree import TreePath, look_at, readable, refusing
 
 LEVEL = 16
 SUFFIX = ".zst"
-_PAGE = re.compile(r".*\.[1-8]", re.DOTALL)
+_SECTIONS = tuple("12345678")  # not 9, as for boulder
 _MAX_LINKS = 16
+_MAX_PAGE = 64 * 2**20  # bytes; the longest page there is has a few MiB
 
 
 def compress_page(found: TreePath) -> TreePath | None:
-    """Replaces a page by its compressed form, which keeps mode and times; None where the path is no page.
+    """Writes a page's compressed form beside it, with its mode and times; None where the path is no page.
 
     A link to a page becomes a regular file with the page's content. Raises `PackagingError` for a link that leads
-    nowhere.
+    nowhere, and where the compressed form's name is taken.
     """
     if found.is_directory or not _is_page(found):
         return None
     content, status = _content(found)
-    create_inside(found.root, found.path + SUFFIX, zstd.compress(content, level=LEVEL), status)
-    return look_at(found.root, found.path + SUFFIX)
+    with refusing(found.path + SUFFIX):
+        create_inside(found.root, found.path + SUFFIX, _compressed(content), status)
+        return look_at(found.root, found.path + SUFFIX)
 
 
 def _is_page(found: TreePath) -> bool:
     directories = found.parts[:-1]
-    return ("man" in directories and _PAGE.fullmatch(found.name) is not None) or (
+    return ("man" in directories and found.name.endswith(_SECTIONS)) or (
         "info" in directories and found.name.endswith(".info")
     )
+
+
+def _compressed(content: bytes) -> bytes:
+    """Gives a frame without the content's size, as boulder's stream writes it."""
+    compressor = zstd.ZstdCompressor(level=LEVEL)
+    return compressor.compress(content) + compressor.flush()
 
 
 def _content(found: TreePath) -> tuple[bytes, os.stat_result]:
@@ -41,13 +48,19 @@ def _content(found: TreePath) -> tuple[bytes, os.stat_result]:
     here = found
     for _ in range(_MAX_LINKS):
         if here.is_regular:
-            with here.open() as stream:
-                return stream.read(), here.status
+            with refusing(here.path), here.open() as stream:
+                content = stream.read(_MAX_PAGE + 1)
+            if len(content) > _MAX_PAGE:
+                reason = f"{readable(here.path)}: more than {_MAX_PAGE:,} bytes are no manual page"
+                raise PackagingError(reason, paths=(here.path,))
+            return content, here.status
         if not here.is_symlink:
             break
-        target = posixpath.join(posixpath.dirname(here.path), str(here.source.readlink()))
+        with refusing(here.path):
+            target = posixpath.join(posixpath.dirname(here.path), str(here.source.readlink()))
         try:
             here = look_at(found.root, posixpath.normpath(target))
         except OSError:
             break
-    raise PackagingError(f"{found.path} is a link that leads to no page of this install", paths=(found.path,))
+    shown = readable(found.path)
+    raise PackagingError(f"{shown} is a link that leads to no page of this install", paths=(found.path,))

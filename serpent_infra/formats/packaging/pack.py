@@ -81,7 +81,7 @@ def collect(
 ) -> list[Bucket]:
     """Shares an install tree out among a recipe's packages without writing any; raises as `pack` does."""
     table = package_table(recipe, architecture)
-    site = Site(install_root=install_root, options=recipe.options, tools=tools)
+    site = Site(install_root=install_root, architecture=architecture, options=recipe.options, tools=tools)
     paths = enumerate_tree(install_root, strict=strict)
     if strict and not any(found.is_packaged for found in paths):
         raise PackagingError("the install phase left nothing below /usr, so there is nothing to pack")
@@ -119,7 +119,7 @@ def _write_manifests(
         packages=tuple(_report(recipe, bucket) for bucket in buckets if not bucket.plan.name.endswith(DEBUG_SUFFIX)),
     )
     json = output_dir / f"manifest.{architecture}.jsonc"
-    json.write_text(encode_report(report))
+    json.write_bytes(encode_report(report).encode())
     return [_packed(PackedKind.BINARY_MANIFEST, binary), _packed(PackedKind.JSON_MANIFEST, json)]
 
 

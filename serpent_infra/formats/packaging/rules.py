@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from serpent_infra.formats.packaging.errors import PackagingError
 from serpent_infra.formats.packaging.glob import glob_expression
+from serpent_infra.formats.packaging.tree import readable
 
 _SPECIAL = re.compile(r"[?*\[\]]")
 
@@ -37,7 +38,7 @@ class Rules:
         matched = self._places[match.lastindex - 1] if match and match.lastindex else None
         places = [place for place in (literal, matched) if place is not None]
         if not places:
-            raise PackagingError(f"no package takes the path {path}", paths=(path,))
+            raise PackagingError(f"no package takes the path {readable(path)}", paths=(path,))
         return self._order[min(places)].package
 
 
@@ -47,6 +48,8 @@ def _expression(pattern: str) -> str | None:
     Paths are matched with their special characters wrapped, as boulder does, hence a pattern reaches a path that holds
     one only by a star or by being equal to it.
     """
-    below = "/.*" if pattern.endswith("/") else "(?:/.*)?"
-    expression = glob_expression(pattern.removesuffix("/"))
+    bare = pattern.removesuffix("/")
+    is_below_only = pattern != bare and bare.rpartition("/")[2] != "**"  # `**/` takes the rest of a path, as `**` does
+    expression = glob_expression(bare)
+    below = "/.*" if is_below_only else "(?:/.*)?"
     return None if expression is None else f"{expression}{below}\\Z"

@@ -1,5 +1,6 @@
 """The packages a recipe may come apart into: templates, the recipe's root, its own packages (stone-spec 5.1)."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.expansion import Names, expand
 from serpent_infra.formats.script.macros import package_templates
 from serpent_infra.formats.script.targets import build_targets
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
+"""What a package may be called: names become names of files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ class PackageTable:
 def package_table(recipe: Recipe, architecture: str) -> PackageTable:
     """Makes the table of a recipe on a host.
 
-    Raises `PackagingError` for a text that cannot be expanded, `ScriptError` for an architecture without macros.
+    Raises `PackagingError` for a text that cannot be expanded and for a name that no package may have, `ScriptError`
+    for an architecture without macros.
     """
     entries, names = _entries(recipe, architecture), _names(recipe)
     packages: dict[str, PackagePlan] = {}
@@ -52,7 +57,7 @@ def package_table(recipe: Recipe, architecture: str) -> PackageTable:
 def package_names(recipe: Recipe, architecture: str) -> frozenset[str]:
     """Gives only the names of the table, at a small part of its cost. Raises as `package_table`."""
     names = _names(recipe)
-    return frozenset(_expanded(raw_name, names) for raw_name, _ in _entries(recipe, architecture))
+    return frozenset(_name(raw_name, names) for raw_name, _ in _entries(recipe, architecture))
 
 
 def _entries(recipe: Recipe, architecture: str) -> tuple[tuple[str, Package], ...]:
@@ -65,11 +70,19 @@ def _names(recipe: Recipe) -> Names:
     return Names(definitions={"name": recipe.name, "version": recipe.version, "release": str(recipe.release)})
 
 
+def _name(raw_name: str, names: Names) -> str:
+    name = _expanded(raw_name, names)
+    if not _NAME.fullmatch(name):
+        expected = "letters, digits and ._+~:@- from a letter or digit on"
+        raise PackagingError(f"{name!r} is no name of a package; expected {expected}, 128 at most")
+    return name
+
+
 def _plan(recipe: Recipe, raw_name: str, package: Package, names: Names) -> PackagePlan:
     summary = recipe.summary if package.summary is None else package.summary
     description = recipe.description if package.description is None else package.description
     return PackagePlan(
-        name=_expanded(raw_name, names),
+        name=_name(raw_name, names),
         summary=_expanded(summary, names),
         description=_expanded(description.strip(), names),
         rundeps=tuple(_expanded(text, names) for text in package.rundeps),

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from serpent_infra.formats.packaging.inside import open_inside
 USR = "/usr/"
 _PLAIN_DIRECTORY = 0o040755
 _NAMED_PATHS = 20  # how many paths an error carries
+_SHOWN = 200  # characters of a path in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +70,47 @@ def look_at(install_root: Path, path: str) -> TreePath:
     return TreePath(path, install_root, (install_root / path.lstrip("/")).lstat())
 
 
+def readable(path: str) -> str:
+    """Gives a path for a sentence: what cannot be printed is escaped, and what is very long is cut."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in path[:_SHOWN])
+    return shown if len(path) <= _SHOWN else f"{shown}… ({len(os.fsencode(path)):,} bytes)"
+
+
+@contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """Turns an `OSError` of the block into a `PackagingError` that names the path."""
+    try:
+        yield
+    except OSError as error:
+        shown = readable(path)
+        raise PackagingError(f"{shown}: {error.strerror or error}", paths=(shown,)) from error
+
+
 def enumerate_tree(install_root: Path, *, strict: bool = True) -> list[TreePath]:
     """Lists what is to be packaged: files and links, and directories that are empty or not of mode 0755.
 
     Depth first, by the bytes of the names. Where `strict`, anything outside `/usr` but empty directories raises
-    `PackagingError`, which names it; else it is listed like the rest. A name that is no UTF-8 always raises.
+    `PackagingError`, which names it, and so do devices, pipes and sockets, which no installer makes; else they are
+    listed like the rest. A name that is no UTF-8, or a path longer than the host can open, always raises.
     """
     paths = list(_walk(install_root))
-    outside = tuple(found.path for found in paths if not found.is_packaged and not found.is_directory)
-    if strict and outside:
-        more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-        raise PackagingError(
-            f"{outside[0]}{more}: packages hold nothing outside /usr; install it elsewhere or remove it",
-            paths=outside[:_NAMED_PATHS],
+    if strict:
+        _refuse(
+            (found for found in paths if not found.is_packaged and not found.is_directory),
+            "packages hold nothing outside /usr; install it elsewhere or remove it",
+        )
+        _refuse(
+            (found for found in paths if not (found.is_regular or found.is_directory or found.is_symlink)),
+            "a device, pipe or socket, which nobody installs from a package; let tmpfiles or a service make it",
         )
     return paths
+
+
+def _refuse(found: Iterable[TreePath], reason: str) -> None:
+    paths = tuple(one.path for one in found)
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise PackagingError(f"{readable(paths[0])}{more}: {reason}", paths=paths[:_NAMED_PATHS])
 
 
 def _walk(install_root: Path) -> Iterator[TreePath]:
@@ -105,7 +133,7 @@ def _walk(install_root: Path) -> Iterator[TreePath]:
 
 def _children(root: Path, directory: Path, prefix: str) -> list[TreePath]:
     """Lists a directory from the last name to the first."""
-    with os.scandir(directory) as scan:
+    with refusing(prefix or "/"), os.scandir(directory) as scan:
         entries = sorted(scan, key=lambda entry: os.fsencode(entry.name), reverse=True)
     return [_found(root, entry, f"{prefix}/{entry.name}") for entry in entries]
 
@@ -116,4 +144,5 @@ def _found(root: Path, entry: os.DirEntry[str], path: str) -> TreePath:
     except UnicodeEncodeError as error:
         shown = os.fsencode(path).decode(errors="backslashreplace")
         raise PackagingError(f"{shown}: the name is no UTF-8, no package can hold it", paths=(shown,)) from error
-    return TreePath(path, root, entry.stat(follow_symlinks=False))
+    with refusing(path):
+        return TreePath(path, root, entry.stat(follow_symlinks=False))

@@ -1,6 +1,7 @@
 """What is found in an install tree, in which order, and what is refused."""
 
 import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -89,6 +90,46 @@ def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="is no UTF-8") as caught:
         paths_of(tmp_path)
     assert caught.value.paths == ("/usr/\\xff",)
+
+
+def test_a_name_may_hold_a_newline(tmp_path: Path) -> None:
+    make(tmp_path, "usr/a\nb")
+    assert paths_of(tmp_path) == ["/usr/a\nb"]
+
+
+def test_errors_show_paths_on_one_line(tmp_path: Path) -> None:
+    make(tmp_path, "etc/a\nb\x1b[31m")
+    with pytest.raises(PackagingError) as caught:
+        paths_of(tmp_path)
+    assert caught.value.reason.startswith("/etc/a\\nb\\x1b[31m: packages hold nothing")
+    assert caught.value.paths == ("/etc/a\nb\x1b[31m",)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK])
+def test_pipes_and_sockets_are_refused_by_name(tmp_path: Path, kind: int) -> None:
+    make(tmp_path, "usr/x", "usr/y")
+    os.mknod(tmp_path / "usr/special", kind | 0o644)
+    with pytest.raises(PackagingError, match="/usr/special: a device, pipe or socket") as caught:
+        paths_of(tmp_path)
+    assert caught.value.paths == ("/usr/special",)
+    assert paths_of(tmp_path, strict=False) == ["/usr/special", "/usr/x", "/usr/y"]
+
+
+@pytest.mark.parametrize("depth", [20, 280])
+def test_a_path_that_is_too_long_to_open_is_refused_by_name(tmp_path: Path, depth: int) -> None:
+    """280 directories of 255 bytes are more than the 65,535 bytes that the format holds."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for name in ["usr", *["d" * 255] * depth]:
+        os.mkdir(name, dir_fd=descriptor)
+        inner = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(descriptor)
+    try:
+        with pytest.raises(PackagingError, match=r"^/usr/d+… \([0-9],[0-9]{3} bytes\): File name too long"):
+            paths_of(tmp_path)
+    finally:  # pytest's own cleaning is not that deep
+        subprocess.run(["rm", "-rf", tmp_path / "usr"], check=True)
 
 
 @pytest.mark.parametrize("path", ["/usr/link/x", "/usr/real/link", "/link/real/x"])
