@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 
 from serpent_infra.admin import ReadOnly
-from vessel.models import Channel, Import, ImportEvent, Stone, Stream, StreamMove, Tag, Version
+from vessel.models import Branch, Channel, Import, ImportEvent, Stone, Stream, StreamMove, Tag, Version
 
 
 @admin.register(Channel)
@@ -26,6 +26,15 @@ class StreamAdmin(ReadOnly, admin.ModelAdmin[Any]):
     list_display = ("name", "channel", "version", "moved_at")
     list_select_related = ("channel", "version")
     ordering = ("channel__name", "name")
+
+
+@admin.register(Branch)
+class BranchAdmin(ReadOnly, admin.ModelAdmin[Any]):
+    """Branches, what they began as and what became of them."""
+
+    list_display = ("stream", "origin", "merged_in", "merged_by", "created_at", "dropped_at")
+    list_select_related = ("stream__channel", "origin", "merged_in")
+    ordering = ("-pk",)
 
 
 @admin.register(StreamMove)

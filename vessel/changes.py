@@ -1,7 +1,7 @@
 """What one version changed against the one it follows, as rows for a page.
 
 Where a version follows the one before it in its lineage, which is nearly always, the edges of the membership
-intervals say it in one query; after a rollback or a promotion the two contents are compared.
+intervals say it in one query; after a rollback or a promotion, and in a branch, the two contents are compared.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def changes_of(version: Version) -> list[Change]:
         .values_list("pk", flat=True)
         .first()
     )
-    if previous == version.parent_id:
+    if previous == version.parent_id and version.base_id is None:
         return _from_intervals(version)
     return as_rows(compare_with_parent(version))
 

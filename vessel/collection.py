@@ -93,11 +93,59 @@ def admit(current: Contents, incoming: Iterable[Item]) -> dict[Key, Item]:
         if present is not None:
             _check_follows(present, item)
         contents[item.key] = item
-    for architecture in {architecture for _, architecture in seen}:
+    _check_size(contents, {architecture for _, architecture in seen})
+    return contents
+
+
+def _check_size(contents: Contents, architectures: Iterable[str]) -> None:
+    for architecture in sorted(architectures):
         count = sum(1 for key in contents if key[1] == architecture)
         if count > MAX_PAYLOADS:
             raise NotAdmissible(f"an index holds {MAX_PAYLOADS:,} packages, {architecture} would have {count:,}")
-    return contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What a stream holds once a branch is merged; `kept` has one package of each source that it had newer."""
+
+    contents: Mapping[Key, Item]
+    kept: tuple[Item, ...]
+
+
+def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
+    """Gives what a stream holds once it takes in all that a branch changed since its origin.
+
+    The packages of a source come from one of the two, never from both: where the target has a newer release or build
+    release of one, or an equal one with other bytes, it keeps its own of that source. Raises `NotAdmissible` for more
+    packages of an architecture than an index can hold.
+    """
+    changes = difference(origin, branch)
+    incoming: dict[Key, list[Item]] = {}  # by source and architecture
+    for item in (*changes.added, *(change.new for change in changes.replaced)):
+        incoming.setdefault((item.source_name, item.architecture), []).append(item)
+    newest: dict[Key, Item] = {}
+    for item in target.values():
+        known = newest.get((item.source_name, item.architecture))
+        if known is None or known.order < item.order:
+            newest[item.source_name, item.architecture] = item
+    contents, kept = dict(target), []
+    for source in sorted(incoming):
+        winners = [
+            present
+            for item in incoming[source]
+            if (present := target.get(item.key)) is not None
+            and present.sha256 != item.sha256
+            and present.order >= item.order
+        ]
+        present = newest.get(source)
+        if present is not None and present.order > max(item.order for item in incoming[source]):
+            winners.insert(0, present)
+        if winners:
+            kept.append(winners[0])
+        else:
+            contents.update({item.key: item for item in incoming[source]})
+    _check_size(contents, {architecture for _, architecture in incoming})
+    return Merged(contents=contents, kept=tuple(kept))
 
 
 def _check_follows(present: Item, item: Item) -> None:

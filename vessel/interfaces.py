@@ -6,13 +6,15 @@ asked.
 
 from datetime import datetime
 
-from vessel import intake, offer, publish, tree
+from vessel import branches, intake, offer, publish, tree
+from vessel.collection import NotAdmissible
 from vessel.models import Import
 from vessel.orders import (
     ChannelMismatch,
     Expected,
     ImportOrder,
     ImportReport,
+    Merge,
     PublishedPackage,
     UnknownImport,
     UnknownStream,
@@ -25,13 +27,18 @@ __all__ = [
     "ImportOrder",
     "ImportReport",
     "ImportStatus",
+    "Merge",
+    "NotAdmissible",
     "PublishedPackage",
     "UnknownImport",
     "UnknownStream",
     "acknowledge",
+    "branch_stream",
+    "drop_branch",
     "ensure_stream",
     "import_report",
     "index_uri",
+    "merge_branch",
     "published_packages",
     "request_import",
     "stream_version",
@@ -45,6 +52,27 @@ def ensure_stream(*, channel: str, stream: str, architectures: tuple[str, ...], 
     Raises `ChannelMismatch` when the channel exists and `official` says otherwise.
     """
     publish.begin_stream(channel=channel, stream=stream, architectures=architectures, official=official, at=at)
+
+
+def branch_stream(*, channel: str, stream: str, branch: str, at: datetime) -> None:
+    """Makes a stream of its own that begins as what `stream` holds now, at the cost of a pointer. Idempotent.
+
+    Raises `UnknownStream`, and `ChannelMismatch` where the name was used before.
+    """
+    branches.begin(channel=channel, stream=stream, branch=branch, at=at)
+
+
+def merge_branch(*, channel: str, branch: str, stream: str, who: str, why: str, at: datetime) -> Merge:
+    """Publishes all that a branch changed as one new version of a stream. Idempotent: again it gives the same result.
+
+    Not for the inside of a transaction. Raises `UnknownStream`, `ChannelMismatch`, `NotAdmissible`.
+    """
+    return branches.merge_into(channel=channel, branch=branch, stream=stream, who=who, why=why, at=at)
+
+
+def drop_branch(*, channel: str, branch: str, at: datetime) -> bool:
+    """Takes a branch away with what only it had; False while imports into it are under way. Idempotent."""
+    return branches.drop(channel=channel, branch=branch, at=at)
 
 
 def request_import(*, order: ImportOrder, reply_to: str, at: datetime) -> None:

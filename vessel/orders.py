@@ -70,6 +70,14 @@ class ImportReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Merge:
+    """What became of a merged branch: the version that holds it, and what the stream had newer and kept (texts)."""
+
+    version: str
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedPackage:
     """One package that a stream offers; `provides` holds its own name too."""
 

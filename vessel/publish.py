@@ -18,7 +18,7 @@ from serpent_infra.formats.root_index import is_identifier
 from vessel import doorbell, tree
 from vessel.collection import Changes, Contents, Item, Key, NotAdmissible, admit, difference
 from vessel.locks import channel_lock
-from vessel.models import Channel, Import, Membership, Stone, Stream, StreamMove, Version
+from vessel.models import Branch, Channel, Import, Membership, Stone, Stream, StreamMove, Version
 from vessel.models.versions import MembershipQuerySet
 from vessel.orders import ChannelMismatch
 
@@ -37,7 +37,7 @@ def publish_ready(stream: Stream, *, at: datetime) -> Version | None:
         finish_unfinished(stream.channel, at=at)
         version = _begin(stream, at=at)
         if version is not None:
-            _finish(version, at=at)
+            finish(version, at=at)
         return version
 
 
@@ -60,6 +60,8 @@ def begin_stream(*, channel: str, stream: str, architectures: Iterable[str], off
             home, _ = Channel.objects.get_or_create(name=channel, defaults={"is_official": official, "created_at": at})
             _check_official(home, official=official)
             pointer, _ = Stream.objects.get_or_create(channel=home, name=stream, defaults={"moved_at": at})
+            if Branch.objects.filter(stream=pointer, dropped_at__isnull=False).exists():
+                raise ChannelMismatch(f"stream {pointer} was a branch and is dropped: its name is not used again")
             wanted = _architectures(pointer, architectures)
             is_grown = wanted != pointer.architectures
             pointer.architectures = wanted
@@ -69,8 +71,8 @@ def begin_stream(*, channel: str, stream: str, architectures: Iterable[str], off
         if pointer.version is None or is_grown:
             contents = contents_of(pointer.version) if pointer.version else {}
             with transaction.atomic():
-                version = _make_version(pointer, contents, contents, at=at)
-            _finish(version, at=at)
+                version = make_version(pointer, contents, contents, at=at)
+            finish(version, at=at)
             pointer.refresh_from_db()
         else:
             tree.switch(home)
@@ -90,7 +92,7 @@ def finish_unfinished(channel: Channel, *, at: datetime) -> None:
     """Completes what a crashed publisher has begun; the caller holds the channel's lock. Raises `OSError`."""
     for version in Version.objects.filter(channel=channel).incomplete().select_related("channel", "lineage"):
         log.info("finishing version %s of %s", version, channel)
-        _finish(version, at=at)
+        finish(version, at=at)
 
 
 def contents_of(version: Version) -> dict[Key, Item]:
@@ -149,7 +151,7 @@ def _begin(stream: Stream, *, at: datetime) -> Version | None:
                 subject.publish(version=stream.version, at=at)
                 doorbell.ring(subject.reply_to, reference=subject.reference)
             return None
-        version = _make_version(stream, present, contents, at=at)
+        version = make_version(stream, present, contents, at=at)
         Import.objects.filter(pk__in=[subject.pk for subject in taken]).update(version=version)
         return version
 
@@ -168,16 +170,20 @@ def _item(stone: Stone) -> Item:
     )
 
 
-def _make_version(stream: Stream, present: Contents, contents: Contents, *, at: datetime) -> Version:
-    """Makes the rows of a version with these contents, at the cost of its difference to the lineage's head."""
+def make_version(stream: Stream, present: Contents, contents: Contents, *, summary: str = "", at: datetime) -> Version:
+    """Makes the rows of a version with these contents, at the cost of its difference to the lineage's head.
+
+    The caller finishes it (`finish`) once the rows are committed. `present` is what the stream holds now.
+    """
     changes = difference(present, contents)
     architectures = {*stream.architectures, tree.BASE_ARCHITECTURE, *(architecture for _, architecture in contents)}
     version = Version.begin(
         channel=stream.channel,
         lineage=stream,
         parent=stream.version,
+        base=_base(stream),
         architectures=sorted(architectures),
-        summary=changes.summary if stream.version else "the stream begins",
+        summary=summary or (changes.summary if stream.version else "the stream begins"),
         added=len(changes.added),
         upgraded=len(changes.replaced),
         removed=len(changes.removed),
@@ -190,12 +196,23 @@ def _make_version(stream: Stream, present: Contents, contents: Contents, *, at: 
 
 
 def _is_head(stream: Stream) -> bool:
-    """Says whether a stream points to the head of its own lineage, as it does unless somebody has moved it."""
-    return (
-        stream.version is not None
-        and stream.version.lineage_id == stream.pk
-        and not Version.objects.complete().filter(lineage=stream, pk__gt=stream.version.pk).exists()
+    """Says whether a stream points to the head of its own lineage, as it does unless somebody has moved it.
+
+    A branch, which nobody moves, always does: before its first own version that is its origin.
+    """
+    return stream.version is not None and (
+        _base(stream) is not None
+        or (
+            stream.version.lineage_id == stream.pk
+            and not Version.objects.complete().filter(lineage=stream, pk__gt=stream.version.pk).exists()
+        )
     )
+
+
+def _base(stream: Stream) -> Version | None:
+    """Gives what the versions of a branch lie over; None for other streams, and for a branch of a branch: a copy."""
+    branch = Branch.objects.select_related("origin").filter(stream=stream).first()
+    return branch.origin if branch is not None and branch.origin.base_id is None else None
 
 
 def _head(stream: Stream) -> Contents:
@@ -224,8 +241,11 @@ def _join_and_leave(version: Version, stream: Stream, changes: Changes) -> None:
     )
 
 
-def _finish(version: Version, *, at: datetime) -> None:
-    """Writes a begun version's indexes, moves its stream and publishes its imports, then the pointers on disk."""
+def finish(version: Version, *, at: datetime) -> None:
+    """Writes a begun version's indexes, moves its stream and publishes its imports, then the pointers on disk.
+
+    The caller holds the channel's lock. Raises `OSError` or `FormatError`, with the rows taken back.
+    """
     try:
         tree.write_history(version)
     except (OSError, FormatError) as error:
@@ -240,6 +260,7 @@ def _finish(version: Version, *, at: datetime) -> None:
             stream=version.lineage,
             from_version_id=version.parent_id,
             to_version=version,
+            who="".join(Branch.objects.filter(merged_in=version).values_list("merged_by", flat=True)),
             why=version.summary,
             moved_at=at,
         )
@@ -257,6 +278,7 @@ def _take_back(version: Version, *, problem: str, at: datetime) -> None:
         Membership.objects.filter(removed_in=version).update(removed_in=None)
         subjects = list(Import.objects.open().filter(version=version))
         Import.objects.filter(version=version).update(version=None)
+        Branch.objects.filter(merged_in=version).update(merged_in=None, merged_by="", kept=[])
         version.delete()
         for subject in subjects:
             subject.defer(problem=problem, at=at)

@@ -8,7 +8,7 @@ from serpent_infra.formats.root_index import is_identifier
 from vessel import tree
 from vessel.collection import Changes, difference
 from vessel.locks import channel_lock
-from vessel.models import Channel, Stream, StreamMove, Tag, Version
+from vessel.models import Branch, Channel, Stream, StreamMove, Tag, Version
 from vessel.publish import contents_of, finish_unfinished
 
 
@@ -21,12 +21,15 @@ def move_stream(
 ) -> None:
     """Makes a stream point to a kept version of its channel, in the rows and on disk: promotion, or rollback.
 
-    `expected` is where the mover saw it point. Raises `NotMovable` where it has moved on since, or where the version
-    is of another channel, incomplete or pruned; `OSError` when the disk fails, and a sweep then repairs it.
+    `expected` is where the mover saw it point. Raises `NotMovable` where it has moved on since, for a branch, and
+    where the version is of another channel, incomplete or pruned; `OSError` when the disk fails, and a sweep then
+    repairs it.
     """
     with channel_lock(stream.channel.name):
         finish_unfinished(stream.channel, at=at)
         _check_kept(version, stream.channel)
+        if Branch.objects.filter(stream=stream).exists():
+            raise NotMovable(f"stream {stream} is a branch: it is merged or dropped, never moved")
         with transaction.atomic():
             moved = Stream.objects.filter(pk=stream.pk, version=expected).update(version=version, moved_at=at)
             if not moved:

@@ -44,7 +44,7 @@ def fill(stream: Stream, count: int) -> None:
         )
     Stone.objects.bulk_create(stones, batch_size=500)
     contents = {item.key: item for item in map(publish._item, Stone.objects.light())}
-    publish._finish(publish._make_version(stream, {}, contents, at=later(1)), at=later(1))
+    publish.finish(publish.make_version(stream, {}, contents, at=later(1)), at=later(1))
     stream.refresh_from_db()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,19 +18,21 @@ from vessel import permissions, versions
 from vessel.api import serializers
 from vessel.models import Channel, Membership, Stream, Tag, Version
 
+_STREAMS = Prefetch("streams", Stream.objects.live())
+
 
 class ChannelList(ListAPIView[Channel]):
     """All channels with their streams and tags, by name."""
 
     serializer_class = serializers.ChannelSerializer
-    queryset = Channel.objects.by_name().prefetch_related("streams", "tags")
+    queryset = Channel.objects.by_name().prefetch_related(_STREAMS, "tags")
 
 
 class ChannelDetail(RetrieveAPIView[Channel]):
     """One channel with its streams and tags."""
 
     serializer_class = serializers.ChannelSerializer
-    queryset = Channel.objects.prefetch_related("streams", "tags")
+    queryset = Channel.objects.prefetch_related(_STREAMS, "tags")
     lookup_field = "name"
     lookup_url_kwarg = "channel"
 

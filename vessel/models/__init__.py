@@ -1,8 +1,20 @@
 """The tables of vessel, one aggregate a module."""
 
+from vessel.models.branches import Branch
 from vessel.models.channels import Channel, Stream, StreamMove, Tag
 from vessel.models.imports import Import, ImportEvent
 from vessel.models.stones import Stone
 from vessel.models.versions import Membership, Version
 
-__all__ = ["Channel", "Import", "ImportEvent", "Membership", "Stone", "Stream", "StreamMove", "Tag", "Version"]
+__all__ = [
+    "Branch",
+    "Channel",
+    "Import",
+    "ImportEvent",
+    "Membership",
+    "Stone",
+    "Stream",
+    "StreamMove",
+    "Tag",
+    "Version",
+]

@@ -36,8 +36,12 @@ class StreamQuerySet(models.QuerySet["Stream"]):
     """Finds streams by the names that orders and addresses use."""
 
     def named(self, channel: str, stream: str) -> Self:
-        """Narrows to the stream of that name in the channel of that name."""
-        return self.filter(channel__name=channel, name=stream)
+        """Narrows to the stream of that name in the channel of that name, unless it is a branch that was dropped."""
+        return self.live().filter(channel__name=channel, name=stream)
+
+    def live(self) -> Self:
+        """Leaves out branches that were dropped."""
+        return self.filter(branch__dropped_at__isnull=True)
 
     def by_name(self) -> Self:
         """Sorts them as pages list them."""

@@ -41,6 +41,10 @@ class ImportQuerySet(models.QuerySet["Import"]):
             stream=stream, status=ImportStatus.VERIFYING, verified_at__isnull=False, version__isnull=True
         ).order_by("pk")
 
+    def overdue(self, *, since: datetime) -> Self:
+        """Narrows to imports ordered before `since` whose stones are still not in the pool, oldest first."""
+        return self.open().filter(requested_at__lte=since, verified_at__isnull=True, version__isnull=True)
+
     def due(self, *, at: datetime, silent_for: timedelta) -> Self:
         """Narrows to open imports to be rung: their pause is over, and nobody rang or touched them lately."""
         return self.open().filter(models.Q(retry_at__isnull=True) | models.Q(retry_at__lte=at)).filter(

@@ -31,8 +31,9 @@ class VersionQuerySet(models.QuerySet["Version"]):
         return self.kept().filter(created_at__lt=before).unnamed()
 
     def unnamed(self) -> Self:
-        """Leaves out versions that a stream or a tag points to."""
-        return self.filter(pointing_streams__isnull=True, tags__isnull=True)
+        """Leaves out versions that a stream or a tag points to, and those that a branch's versions lie over."""
+        covered = models.Exists(Version.objects.filter(base=models.OuterRef("pk"), pruned_at__isnull=True))
+        return self.filter(~covered, pointing_streams__isnull=True, tags__isnull=True)
 
     def newest_first(self) -> Self:
         """Sorts them as pages list them."""
@@ -43,12 +44,15 @@ class Version(models.Model):
     """The contents of a channel at one moment; nothing about them changes once they are complete.
 
     The identifier is the time in Unix seconds, moved on where it is taken, so that it rises with every version made.
+    A version of a branch lies over its `base`, of another lineage: what the memberships of its own lineage do not
+    replace is as in there. A base has no base itself.
     """
 
     identifier = models.BigIntegerField(primary_key=True)
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="versions")
     lineage = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="lineage_versions")
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
+    base = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="overlays")
     architectures = models.JSONField(default=list)  # each has an index on disk
     summary = models.CharField(max_length=500)  # of the change, e.g. "zlib 1.3.1-4"
     added = models.PositiveIntegerField(default=0)  # packages, against the parent
@@ -83,6 +87,7 @@ class Version(models.Model):
         channel: Channel,
         lineage: Stream,
         parent: "Version | None",
+        base: "Version | None",
         architectures: list[str],
         summary: str,
         added: int,
@@ -102,6 +107,7 @@ class Version(models.Model):
                         channel=channel,
                         lineage=lineage,
                         parent=parent,
+                        base=base,
                         architectures=architectures,
                         summary=summary,
                         added=added,
@@ -122,14 +128,23 @@ class Version(models.Model):
         return self.completed_at is not None and self.pruned_at is None
 
 
+def _interval(version: Version) -> models.Q:
+    return models.Q(stream=version.lineage_id, added_in__lte=version.pk) & (
+        models.Q(removed_in__isnull=True) | models.Q(removed_in__gt=version.pk)
+    )
+
+
 class MembershipQuerySet(models.QuerySet["Membership"]):
     """Reads the contents of a version out of the intervals."""
 
     def of(self, version: Version) -> Self:
-        """Narrows to what a version holds."""
-        return self.filter(stream=version.lineage_id, added_in__lte=version.pk).filter(
-            models.Q(removed_in__isnull=True) | models.Q(removed_in__gt=version.pk)
-        )
+        """Narrows to what a version holds: its lineage's own, over what it does not replace of the base."""
+        own = _interval(version)
+        if version.base is None:
+            return self.filter(own)
+        key = {name: models.OuterRef(name) for name in ("name", "architecture")}
+        same = Membership.objects.filter(own, **key)
+        return self.filter(own | _interval(version.base) & ~models.Exists(same))
 
     def current(self, stream: Stream) -> Self:
         """Narrows to the contents of the head of a stream's lineage."""

@@ -19,7 +19,7 @@ def channel_list(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "repository",
         "channels": Channel.objects.by_name(),
-        "streams": Stream.objects.by_name().select_related("channel", "version"),
+        "streams": Stream.objects.live().by_name().select_related("channel", "version"),
         "imports": Import.objects.order_by("-pk").select_related("stream__channel", "version")[:FEW],
     }
     return render(request, "vessel/channel_list.html", context)
@@ -29,7 +29,7 @@ def channel_list(request: HttpRequest) -> HttpResponse:
 def channel_detail(request: HttpRequest, channel: str) -> HttpResponse:
     """Shows one channel: streams, tags, the latest versions, and how to use it."""
     found = get_object_or_404(Channel, name=channel)
-    streams = found.streams.by_name().select_related("version", "channel")
+    streams = Stream.objects.live().by_name().filter(channel=found).select_related("version", "channel")
     context = {
         "section": "repository",
         "channel": found,

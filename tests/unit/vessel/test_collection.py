@@ -1,10 +1,12 @@
-"""The next contents of a channel and the difference of two."""
+"""The next contents of a channel, the difference of two, and the merge of a branch."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vessel.collection import Item, Key, NotAdmissible, admit, difference
+from vessel.collection import Item, Key, NotAdmissible, admit, difference, merge
 
 
 def item(
@@ -133,3 +135,60 @@ def test_what_is_admitted_never_goes_back(current: dict[Key, Item], incoming: di
     else:
         assert all(after[key].order >= one.order for key, one in current.items())
         assert difference(after, admit(after, incoming.values())).is_empty
+
+
+def of(source: str, *items: Item) -> list[Item]:
+    return [replace(one, source_name=source) for one in items]
+
+
+def test_a_merge_takes_what_the_branch_changed_and_nothing_else() -> None:
+    origin = contents(item("nano"), item("zlib"), item("curl"))
+    branch = contents(item("nano", build=2), item("zlib"), item("curl"), item("tool"))
+    target = contents(item("nano"), item("zlib", release=2), item("curl"))
+    merged = merge(origin=origin, branch=branch, target=target)
+    assert merged.kept == ()
+    assert merged.contents == contents(item("nano", build=2), item("zlib", release=2), item("curl"), item("tool"))
+
+
+@pytest.mark.parametrize("present", [item(release=2), item(build=3), item(build=2, sha256="other bytes")])
+def test_what_the_target_has_newer_it_keeps_and_says_so(present: Item) -> None:
+    merged = merge(origin=contents(item()), branch=contents(item(build=2)), target=contents(present))
+    assert (merged.contents, merged.kept) == (contents(present), (present,))
+
+
+def test_the_packages_of_a_source_come_from_one_side() -> None:
+    old = of("gcc", item("gcc"), item("libgcc"))
+    rebuilt = of("gcc", item("gcc", build=2), item("libgcc", build=2), item("gcc-docs", build=2))
+    newer = of("gcc", item("libgcc", release=2))  # gcc itself was split off meanwhile
+    merged = merge(origin=contents(*old), branch=contents(*rebuilt), target=contents(*newer))
+    assert merged.contents == contents(*newer)
+    assert merged.kept == tuple(newer)
+
+
+def test_a_merge_that_was_done_already_changes_nothing() -> None:
+    origin, branch = contents(item()), contents(item(build=2), item("tool"))
+    once = merge(origin=origin, branch=branch, target=origin)
+    assert merge(origin=origin, branch=branch, target=once.contents) == once
+
+
+_names = st.sampled_from(["a", "b", "c", "d"])
+_sources = {"a": "s", "b": "s", "c": "t", "d": "t"}
+_somewhere = st.dictionaries(_names, st.tuples(st.integers(1, 3), st.integers(1, 3))).map(
+    lambda chosen: contents(
+        *(replace(item(name, release=r, build=b), source_name=_sources[name]) for name, (r, b) in chosen.items())
+    )
+)
+
+
+@given(origin=_somewhere, branch=_somewhere, target=_somewhere)
+def test_a_merge_never_goes_back_and_never_mixes(
+    origin: dict[Key, Item], branch: dict[Key, Item], target: dict[Key, Item]
+) -> None:
+    merged = merge(origin=origin, branch=branch, target=target)
+    assert merged.contents.keys() >= target.keys()
+    taken = {one for one in merged.contents.values() if target.get(one.key) != one}
+    assert taken <= set(branch.values()) - set(origin.values())
+    for one in taken:
+        present = target.get(one.key)
+        assert present is None or present.order < one.order
+    assert not {one.source_name for one in taken} & {one.source_name for one in merged.kept}
