@@ -13,6 +13,7 @@ from serpent_infra.formats.recipe.model import (
     Toolchain,
     TuningChoice,
     Upstream,
+    WarningKind,
 )
 from serpent_infra.formats.recipe.parse import parse_recipe
 
@@ -29,5 +30,6 @@ __all__ = [
     "Toolchain",
     "TuningChoice",
     "Upstream",
+    "WarningKind",
     "parse_recipe",
 ]

@@ -4,6 +4,7 @@ PyYAML's own loaders turn `1.10` into 1.1 and crash the process on deep nesting;
 places, and refuses whatever a recipe has no use for: aliases, anchors, tags, repeated keys, depth, a second document.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import yaml
@@ -14,16 +15,27 @@ from serpent_infra.formats.errors import FormatError
 MAX_BYTES = 2**20
 MAX_DEPTH = 12
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_SHOWN_LENGTH = 100
+_TAG_DIRECTIVE = re.compile(r"^%TAG\b", re.MULTILINE)
+
+
+def shown(text: str) -> str:
+    """Quotes a stranger's text for a message: on one line, and cut where it is long."""
+    return repr(text) if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]!r}…"
 
 
 @dataclass(slots=True)
 class Scalar:
-    """A piece of text; `is_plain` says that it stood without quotes."""
+    """A piece of text; `is_plain` says that it stood without quotes.
+
+    `first_line` is the file's line with the first line of the text, None where the text's lines are not the file's.
+    """
 
     text: str
     line: int
     column: int
     is_plain: bool
+    first_line: int | None = None
 
     @property
     def is_null(self) -> bool:
@@ -63,8 +75,10 @@ def read_document(data: bytes, *, path: str = "") -> Node:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError("this is not UTF-8", path=path, line=line) from error
+        before = data[: error.start].decode()
+        raise FormatError("this is not UTF-8", path=path, **_place_after(before)) from error
+    if directive := _TAG_DIRECTIVE.search(text):  # libyaml compares each with all before it
+        raise FormatError("tags (%TAG) are not allowed", path=path, **_place_after(text[: directive.start()]))
     parser = CParser(text)
     try:
         return _Builder(path).build(parser)
@@ -75,10 +89,21 @@ def read_document(data: bytes, *, path: str = "") -> Node:
             raise FormatError(reason, path=path) from error
         raise FormatError(reason, path=path, line=mark.line + 1, column=mark.column + 1) from error
     except yaml.reader.ReaderError as error:
-        place = text.count("\n", 0, error.position) + 1
-        raise FormatError(f"a character that YAML forbids: {error.reason}", path=path, line=place) from error
+        place = _place_after(data[: error.position].decode(errors="replace"))  # libyaml counts bytes here
+        raise FormatError(f"a character that YAML forbids: {error.reason}", path=path, **place) from error
     finally:
         parser.dispose()
+
+
+def _place_after(text: str) -> dict[str, int]:
+    """Gives the line and the column of what follows a text."""
+    return {"line": text.count("\n") + 1, "column": len(text) - text.rfind("\n")}
+
+
+def _first_line(event: yaml.ScalarEvent, line: int) -> int | None:
+    if event.style == "|":
+        return line + 1
+    return line if event.end_mark is not None and event.end_mark.line + 1 == line else None
 
 
 class _Builder:
@@ -97,10 +122,11 @@ class _Builder:
             line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
             match event:
                 case yaml.AliasEvent():
-                    raise self._error(f"aliases (*{event.anchor}) are not allowed; write the value out", line, column)
+                    alias = shown(f"*{event.anchor}")
+                    raise self._error(f"aliases ({alias}) are not allowed; write the value out", line, column)
                 case yaml.ScalarEvent():
                     self._refuse_properties(event, line, column)
-                    self._place(Scalar(event.value, line, column, is_plain=event.implicit[0]))
+                    self._place(Scalar(event.value, line, column, event.implicit[0], _first_line(event, line)))
                 case yaml.SequenceStartEvent():
                     self._refuse_properties(event, line, column)
                     self._descend(Sequence(line, column))
@@ -123,9 +149,9 @@ class _Builder:
         self, event: yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int, column: int
     ) -> None:
         if event.anchor is not None:
-            raise self._error(f"anchors (&{event.anchor}) are not allowed", line, column)
+            raise self._error(f"anchors ({shown(f'&{event.anchor}')}) are not allowed", line, column)
         if event.tag is not None:
-            raise self._error(f"tags ({event.tag}) are not allowed", line, column)
+            raise self._error(f"tags ({shown(event.tag)}) are not allowed", line, column)
 
     def _descend(self, node: Sequence | Mapping) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -148,7 +174,7 @@ class _Builder:
         elif not isinstance(node, Scalar):
             raise self._error("a key must be text", node.line, node.column)
         elif node.text in self._seen[-1]:
-            raise self._error(f"the key {node.text!r} stands here a second time", node.line, node.column)
+            raise self._error(f"the key {shown(node.text)} stands here a second time", node.line, node.column)
         else:
             self._seen[-1].add(node.text)
             self._keys[-1] = node

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence
-from serpent_infra.formats.recipe.model import RecipeWarning
+from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence, shown
+from serpent_infra.formats.recipe.model import RecipeWarning, WarningKind
 
 T = TypeVar("T")
-_DIGITS = re.compile(r"[0-9]{1,20}")
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,19}")
 
 
 class Fields:
@@ -32,9 +32,9 @@ class Fields:
         """Makes the exception for something wrong at a node."""
         return FormatError(reason, path=self.path, line=node.line, column=node.column)
 
-    def warn(self, node: Node, text: str) -> None:
+    def warn(self, node: Node, kind: WarningKind, text: str) -> None:
         """Notes something odd at a node."""
-        self.warnings.append(RecipeWarning(text, node.line, node.column))
+        self.warnings.append(RecipeWarning(text, node.line, node.column, kind))
 
     def get(self, key: str) -> Node | None:
         """The value of a key, None where it is absent or null."""
@@ -68,7 +68,7 @@ class Fields:
         if scalar is None:
             return default
         if scalar.text not in {"true", "false"}:
-            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected true or false")
+            raise self.error(scalar, f"{key!r} is {shown(scalar.text)}; expected true or false")
         return scalar.text == "true"
 
     def integer(self, key: str, *, default: int | None = None, low: int = 0, high: int) -> int:
@@ -78,7 +78,9 @@ class Fields:
             assert default is not None  # noqa: S101 - tells the type checker what the line above decides
             return default
         if not _DIGITS.fullmatch(scalar.text) or not low <= int(scalar.text) <= high:
-            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected a whole number from {low} to {high}")
+            raise self.error(scalar, f"{key!r} is {shown(scalar.text)}; expected a whole number from {low} to {high}")
+        if not scalar.is_plain:
+            self.warn(scalar, WarningKind.QUOTED_NUMBER, f"{key!r} is in quotes; boulder takes numbers without only")
         return int(scalar.text)
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -112,7 +114,8 @@ class Fields:
         if not isinstance(item, Mapping) or not item.entries:
             raise self.error(item, f"expected items of {key!r} as `name: value`")
         for extra, _ in item.entries[1:]:
-            self.warn(extra, f"the key {extra.text!r} is ignored: items of {key!r} have one key only")
+            sentence = f"the key {shown(extra.text)} is ignored: items of {key!r} have one key only"
+            self.warn(extra, WarningKind.SECOND_KEY, sentence)
         return item.entries[0]
 
     def parsed(self, key: str, parse: Callable[[str], T], expected: str, *, default: T) -> T:
@@ -123,7 +126,7 @@ class Fields:
         try:
             return parse(scalar.text)
         except ValueError as error:
-            raise self.error(scalar, f"{key!r} is {scalar.text!r}; expected {expected}") from error
+            raise self.error(scalar, f"{key!r} is {shown(scalar.text)}; expected {expected}") from error
 
     def as_scalar(self, node: Node, expected: str) -> Scalar:
         """The node as text, or an error that says what was expected."""
@@ -135,4 +138,5 @@ class Fields:
         """Warns of every key that nobody read."""
         for text, (key, _) in self._entries.items():
             if text not in self._read:
-                self.warn(key, f"the key {text!r} means nothing in {self.what} and is ignored")
+                sentence = f"the key {shown(text)} means nothing in {self.what} and is ignored"
+                self.warn(key, WarningKind.UNKNOWN_KEY, sentence)

@@ -30,6 +30,25 @@ class PathRule:
     kind: PathKind = PathKind.ANY
 
 
+class WarningKind(StrEnum):
+    """What a warning is about; the values are stable."""
+
+    UNKNOWN_KEY = "unknown-key"
+    """A key that means nothing where it stands, and is ignored."""
+    SECOND_KEY = "second-key"
+    """A further key of an item that counts by its first one only, and is ignored."""
+    REWRITTEN_VERSION = "rewritten-version"
+    """An unquoted version that boulder reads as a number and writes otherwise."""
+    ODD_VERSION = "odd-version"
+    """A version that does not begin with a digit."""
+    NO_DEPENDENCY = "no-dependency"
+    """A text among dependencies that is none, and is ignored."""
+    QUOTED_NUMBER = "quoted-number"
+    """A number in quotes, which boulder takes for text and refuses."""
+    LEFT_OUT = "left-out"
+    """How many further warnings there were."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecipeWarning:
     """Something odd that does not stop a build; `line` and `column` from 1."""
@@ -37,6 +56,7 @@ class RecipeWarning:
     text: str
     line: int
     column: int
+    kind: WarningKind
 
     def __str__(self) -> str:
         return f"{self.line}:{self.column}: {self.text}"
@@ -112,11 +132,15 @@ SCRIPT_KEYS = ("environment", "setup", "build", "install", "check", "workload")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How to build: scripts by key (one of `SCRIPT_KEYS`) and what must be installed for it."""
+    """How to build: scripts by key (one of `SCRIPT_KEYS`) and what must be installed for it.
+
+    `first_lines` says for each script whose lines are those of the file in which of these it begins, from 1.
+    """
 
     scripts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     builddeps: tuple[str, ...] = ()
     checkdeps: tuple[str, ...] = ()
+    first_lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +150,7 @@ class TuningChoice:
     group: str
     enabled: bool = True
     choice: str | None = None
+    line: int | None = field(default=None, compare=False)  # in the recipe, from 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

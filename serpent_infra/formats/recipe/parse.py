@@ -1,11 +1,13 @@
 """From the bytes of a `stone.yaml` to a `Recipe` (stone-spec 4)."""
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence, read_document
+from serpent_infra.formats.patterns import compile_pattern
+from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence, read_document, shown
 from serpent_infra.formats.recipe.fields import Fields
 from serpent_infra.formats.recipe.model import (
     SCRIPT_KEYS,
@@ -18,14 +20,17 @@ from serpent_infra.formats.recipe.model import (
     RecipeWarning,
     Toolchain,
     TuningChoice,
+    WarningKind,
 )
 from serpent_infra.formats.recipe.plain_numbers import rewritten
 from serpent_infra.formats.recipe.upstreams import read_upstreams
 
-_MAX_RELEASE = 2**63 - 1
-# Both become part of file names.
+_MAX_WARNINGS = 100
+_MAX_RELEASE = 2**63 - 1  # what databases hold; the format itself has one more bit
+# All three become part of file names.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
+_PACKAGE_NAME = re.compile(r"(?=[A-Za-z0-9%])(?:[A-Za-z0-9._+~:@-]|%\([A-Za-z0-9_]+\)){1,128}")
 
 
 def parse_recipe(data: bytes, *, path: str = "") -> Recipe:
@@ -51,8 +56,18 @@ def parse_recipe(data: bytes, *, path: str = "") -> Recipe:
         options=_read_options(fields),
     )
     fields.finish()
+    return replace(recipe, warnings=_bounded(warnings))
+
+
+def _bounded(warnings: list[RecipeWarning]) -> tuple[RecipeWarning, ...]:
+    """Sorts warnings by their place, and keeps the first of very many: they are stored and shown."""
     warnings.sort(key=lambda warning: (warning.line, warning.column))
-    return _with_warnings(recipe, warnings)
+    kept, dropped = warnings[:_MAX_WARNINGS], warnings[_MAX_WARNINGS:]
+    if dropped:
+        first = dropped[0]
+        text = f"{len(dropped)} further warnings are left out"
+        kept.append(RecipeWarning(text, first.line, first.column, WarningKind.LEFT_OUT))
+    return tuple(kept)
 
 
 def read_package(fields: Fields) -> Package:
@@ -68,15 +83,10 @@ def read_package(fields: Fields) -> Package:
     )
 
 
-def _with_warnings(recipe: Recipe, warnings: list[RecipeWarning]) -> Recipe:
-    values = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
-    return Recipe(**{**values, "warnings": tuple(warnings)})
-
-
 def _pattern(fields: Fields, key: str, pattern: re.Pattern[str], expected: str) -> str:
     scalar = fields.required(key)
     if not pattern.fullmatch(scalar.text):
-        raise fields.error(scalar, f"{key!r} is {scalar.text!r}; expected {expected}")
+        raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected {expected}")
     return scalar.text
 
 
@@ -84,9 +94,10 @@ def _version(fields: Fields) -> str:
     version = _pattern(fields, "version", _VERSION, "letters, digits and ._+~:@- from a digit on")
     scalar = fields.required("version")
     if scalar.is_plain and rewritten(version) != version:
-        fields.warn(scalar, f'boulder would turn the version into {rewritten(version)}; put it in quotes: "{version}"')
+        sentence = f'boulder would turn the version into {rewritten(version)}; put it in quotes: "{version}"'
+        fields.warn(scalar, WarningKind.REWRITTEN_VERSION, sentence)
     if not (version[0].isascii() and version[0].isdigit()):
-        fields.warn(scalar, f"the version {version!r} does not begin with a digit")
+        fields.warn(scalar, WarningKind.ODD_VERSION, f"the version {version!r} does not begin with a digit")
     return version
 
 
@@ -98,9 +109,11 @@ def _licences(fields: Fields) -> tuple[str, ...]:
 
 
 def _read_build(fields: Fields) -> Build:
-    scripts = {key: text for key in SCRIPT_KEYS if (text := fields.text(key)) is not None}
+    scripts = {key: scalar for key in SCRIPT_KEYS if (scalar := fields.scalar(key)) is not None}
+    lines = {key: line for key, scalar in scripts.items() if (line := scalar.first_line) is not None}
     return Build(
-        scripts=MappingProxyType(scripts),
+        scripts=MappingProxyType({key: scalar.text for key, scalar in scripts.items()}),
+        first_lines=MappingProxyType(lines),
         builddeps=_dependencies(fields, "builddeps"),
         checkdeps=_dependencies(fields, "checkdeps"),
     )
@@ -109,10 +122,13 @@ def _read_build(fields: Fields) -> Build:
 def _read_packages(fields: Fields) -> tuple[tuple[str, Package], ...]:
     packages = []
     for key, value in fields.pairs("packages"):
+        if not _PACKAGE_NAME.fullmatch(key.text):
+            expected = "letters, digits, ._+~:@- and %(definitions)"
+            raise fields.error(key, f"the package's name is {shown(key.text)}; expected {expected}")
         if isinstance(value, Scalar) and value.is_null:
             packages.append((key.text, Package()))
             continue
-        inner = Fields(value, what=f"the package {key.text}", path=fields.path, warnings=fields.warnings)
+        inner = Fields(value, what=f"the package {shown(key.text)}", path=fields.path, warnings=fields.warnings)
         packages.append((key.text, read_package(inner)))
         inner.finish()
     return tuple(packages)
@@ -121,7 +137,7 @@ def _read_packages(fields: Fields) -> tuple[tuple[str, Package], ...]:
 def _read_profiles(fields: Fields) -> tuple[tuple[str, Build], ...]:
     profiles = []
     for key, value in fields.pairs("profiles"):
-        inner = Fields(value, what=f"the profile {key.text}", path=fields.path, warnings=fields.warnings)
+        inner = Fields(value, what=f"the profile {shown(key.text)}", path=fields.path, warnings=fields.warnings)
         profiles.append((key.text, _read_build(inner)))
         inner.finish()
     return tuple(profiles)
@@ -135,25 +151,25 @@ def _read_path(fields: Fields, item: Node) -> PathRule:
     try:
         return PathRule(key.text, PathKind(kind.text))
     except ValueError as error:
-        raise fields.error(kind, f"{kind.text!r} is no kind; expected one of {', '.join(PathKind)}") from error
+        raise fields.error(kind, f"{shown(kind.text)} is no kind; expected one of {', '.join(PathKind)}") from error
 
 
 def _read_tuning(fields: Fields, item: Node) -> TuningChoice:
     if isinstance(item, Scalar):
-        return TuningChoice(item.text)
+        return TuningChoice(item.text, line=item.line)
     if not isinstance(item, Mapping):
         raise fields.error(
             item, "expected items of 'tuning' as `group`, `group: true`, `group: false` or `group: choice`"
         )
     key, value = fields.pair(item, "tuning")
-    choice = fields.as_scalar(value, f"true, false or a choice for {key.text!r}").text
+    choice = fields.as_scalar(value, f"true, false or a choice for {shown(key.text)}").text
     match choice:
         case "true":
-            return TuningChoice(key.text)
+            return TuningChoice(key.text, line=key.line)
         case "false":
-            return TuningChoice(key.text, enabled=False)
+            return TuningChoice(key.text, enabled=False, line=key.line)
         case _:
-            return TuningChoice(key.text, choice=choice)
+            return TuningChoice(key.text, choice=choice, line=key.line)
 
 
 def _read_options(fields: Fields) -> Options:
@@ -180,7 +196,7 @@ def _dependencies(fields: Fields, key: str) -> tuple[str, ...]:
         try:
             Capability.parse(scalar.text)
         except FormatError as error:
-            fields.warn(scalar, f"in {key!r}: {error.reason}")
+            fields.warn(scalar, WarningKind.NO_DEPENDENCY, f"in {key!r}: {error.reason}")
     return tuple(scalar.text for scalar in scalars)
 
 
@@ -188,7 +204,7 @@ def _patterns(fields: Fields, key: str) -> tuple[str, ...]:
     scalars = fields.scalars(key)
     for scalar in scalars:
         try:
-            re.compile(scalar.text)
-        except re.error as error:
+            compile_pattern(scalar.text)
+        except ValueError as error:
             raise fields.error(scalar, f"in {key!r}: expected a regular expression: {error}") from error
     return tuple(scalar.text for scalar in scalars)

@@ -1,6 +1,7 @@
 """How boulder rewrites an unquoted version: it reads a YAML number and writes that number's shortest text."""
 
 import re
+from math import isfinite
 
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _RADIX = re.compile(r"([-+]?)0([xob])([0-9A-Fa-f]+)")
@@ -25,7 +26,7 @@ def rewritten(text: str) -> str:
             return text
     if text.lstrip("+-").isdigit():  # leading zeros: text to serde_yaml
         return text
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and isfinite(float(text)):
         return _float_text(float(text))
     return text
 

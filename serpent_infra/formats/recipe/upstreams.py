@@ -2,7 +2,7 @@
 
 import re
 
-from serpent_infra.formats.recipe.document import Node, Scalar
+from serpent_infra.formats.recipe.document import Node, Scalar, shown
 from serpent_infra.formats.recipe.fields import Fields
 from serpent_infra.formats.recipe.model import Archive, Git, Upstream, last_segment
 
@@ -19,7 +19,7 @@ def read_upstreams(fields: Fields) -> tuple[Upstream, ...]:
 def _read_upstream(fields: Fields, key: Scalar, value: Node) -> Upstream:
     uri = key.text.removeprefix(GIT_PREFIX)
     if not last_segment(uri) or last_segment(uri) in {".", ".."}:
-        raise fields.error(key, f"the upstream {key.text!r} has no file name; expected a URI with a path")
+        raise fields.error(key, f"the upstream {shown(key.text)} has no file name; expected a URI with a path")
     return _read_git(fields, uri, value) if key.text.startswith(GIT_PREFIX) else _read_archive(fields, uri, value)
 
 
@@ -52,7 +52,7 @@ def _read_git(parent: Fields, uri: str, value: Node) -> Git:
 
 def _sha256(fields: Fields, scalar: Scalar) -> str:
     if not _SHA256.fullmatch(scalar.text):
-        raise fields.error(scalar, f"the hash is {scalar.text!r}; expected 64 lower-case hexadecimal digits")
+        raise fields.error(scalar, f"the hash is {shown(scalar.text)}; expected 64 lower-case hexadecimal digits")
     return scalar.text
 
 
@@ -61,7 +61,7 @@ def _file_name(fields: Fields, key: str) -> str | None:
     if scalar is None:
         return None
     if not scalar.text or "/" in scalar.text or "\0" in scalar.text or scalar.text in {".", ".."}:
-        raise fields.error(scalar, f"{key!r} is {scalar.text!r}; expected a plain file name")
+        raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected a plain file name")
     return scalar.text
 
 
@@ -70,5 +70,5 @@ def _directory(fields: Fields, key: str) -> str | None:
     if scalar is None:
         return None
     if not scalar.text or scalar.text.startswith("/") or ".." in scalar.text.split("/") or "\0" in scalar.text:
-        raise fields.error(scalar, f"{key!r} is {scalar.text!r}; expected a path below the build directory")
+        raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected a path below the build directory")
     return scalar.text

@@ -8,6 +8,8 @@ from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.macro_file import Action
 
 MAX_DEPTH = 128
+MAX_LENGTH = 2**24  # characters; the longest of the distribution's scripts has some tens of thousands
+_SHOWN_LENGTH = 100
 BREAK_CONTINUE, BREAK_EXIT = "break_continue", "break_exit"
 TOKEN = re.compile(r"%(?:(?P<percent>%)|\((?P<value>[A-Za-z0-9_]+)\)|(?P<action>[A-Za-z0-9_]+))")
 
@@ -40,7 +42,8 @@ class Expansion:
 def expand(text: str, names: Names) -> Expansion:
     """Expands a text of a recipe.
 
-    Raises `ScriptError` for an unknown name, which it gives, and for macros nested deeper than `MAX_DEPTH`.
+    Raises `ScriptError` for an unknown name and for macros nested deeper than `MAX_DEPTH`; it gives the name, the
+    line and column in `text` that lead there, and the macro in whose text the name stands.
     """
     run = _Run(names)
     run.walk(text, depth=0)
@@ -55,6 +58,7 @@ class _Run:
         self.dependencies: dict[str, None] = {}
         self._names = names
         self._is_over = False
+        self._length = 0
 
     def walk(self, text: str, *, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -63,27 +67,49 @@ class _Run:
         for token in TOKEN.finditer(text):
             self._literal(text[position : token.start()])
             position = token.end()
-            if token["percent"]:
-                self._literal("%")
-            elif token["value"]:
-                self._value(token["value"], depth)
-            else:
-                self._action(token["action"], depth)
+            try:
+                self._token(token, depth)
+            except ScriptError as error:
+                if depth:
+                    raise
+                raise self._located(error, token) from error
         self._literal(text[position:])
+
+    def _token(self, token: re.Match[str], depth: int) -> None:
+        if token["percent"]:
+            self._literal("%")
+        elif token["value"]:
+            self._value(token["value"], depth)
+        else:
+            self._action(token["action"], depth)
+
+    def _located(self, error: ScriptError, token: re.Match[str]) -> ScriptError:
+        """Adds to an error the place in the outermost text, and the macro there if it is not itself what is wrong."""
+        before = token.string[: token.start()]
+        name = token["action"] or token["value"]
+        is_known = name in self._names.actions or name in self._names.definitions
+        return ScriptError(
+            f"{error.reason}; {token[0]} leads there" if is_known else error.reason,
+            line=before.count("\n") + 1,
+            column=len(before) - before.rfind("\n"),
+        )
 
     def _literal(self, text: str) -> None:
         if text and not self._is_over:
+            self._length += len(text)
+            if self._length > MAX_LENGTH:
+                raise ScriptError(f"the expanded text is too long; expected at most {MAX_LENGTH:,} characters")
             self.parts[-1].append(text)
 
     def _value(self, name: str, depth: int) -> None:
         if name in self._names.definitions:
             self.walk(self._names.definitions[name], depth=depth + 1)
         elif name.startswith("_") and depth == 0:
-            raise ScriptError(f"%({name}) may only be used inside macros")
+            raise ScriptError(f"%({_cut(name)}) may only be used inside macros")
         elif name.startswith("_") and name[1:] in self._names.builtins:
             self.walk(self._names.builtins[name[1:]], depth=depth + 1)
         else:
-            raise ScriptError(f"%({name}) is not defined")
+            raise ScriptError(f"%({_cut(name)}) is not defined")
 
     def _action(self, name: str, depth: int) -> None:
         if name in self._names.actions:
@@ -96,4 +122,9 @@ class _Run:
         elif name == BREAK_EXIT:
             self._is_over = True
         else:
-            raise ScriptError(f"%{name} is no macro; write %%{name} where a percent sign is meant")
+            shown = _cut(name)
+            raise ScriptError(f"%{shown} is no macro; write %%{shown} where a percent sign is meant")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _SHOWN_LENGTH else f"{name[:_SHOWN_LENGTH]}…"

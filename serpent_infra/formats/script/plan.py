@@ -13,7 +13,7 @@ from serpent_infra.formats.script.expansion import Expansion, Names, expand
 from serpent_infra.formats.script.layout import HostFacts
 from serpent_infra.formats.script.macros import load_macros
 from serpent_infra.formats.script.prepare import prepare_script
-from serpent_infra.formats.script.targets import Target, build_targets, has_workload, scripts_of
+from serpent_infra.formats.script.targets import Target, build_targets, first_lines_of, has_workload, scripts_of
 from serpent_infra.formats.script.tuning import compiler_flags
 from serpent_infra.formats.script.variables import builtins
 
@@ -85,7 +85,8 @@ def plan_build(recipe: Recipe, host: HostFacts) -> BuildPlan:
     """Expands every phase of a recipe for a host.
 
     A new, empty build directory is needed for each stage: the prepare script fills it. Raises `ScriptError` for an
-    unknown macro, tuning group, choice or flag, and for a recipe that names no target of this architecture.
+    unknown macro, tuning group, choice or flag, with the recipe's line where it is known, and for a recipe that names
+    no target of this architecture.
     """
     targets = build_targets(recipe, host.architecture)
     if not targets:
@@ -161,7 +162,8 @@ class _StageWriter:
                 flags=self._flags,
             ),
         )
-        head, body = self._expand(phase, self._prefix(phase), names), self._expand(phase, text, names)
+        head = self._expand(phase, "environment", self._prefix(phase), names)
+        body = self._expand(phase, phase.value, text, names)
         for part in body.parts:
             script = PhaseScript(
                 target=self._target,
@@ -179,8 +181,14 @@ class _StageWriter:
             return f"{_SCRIPT_BASE}\n"
         return f"{_SCRIPT_BASE}\n{environment}\n"
 
-    def _expand(self, phase: Phase, text: str, names: Names) -> Expansion:
+    def _expand(self, phase: Phase, key: str, text: str, names: Names) -> Expansion:
+        """Expands a text of the recipe's `key`; errors name the phase, and the recipe's line where that is known."""
         try:
             return expand(text, names)
         except ScriptError as error:
-            raise ScriptError(f"{phase} of {self._target}: {error}") from error
+            reason = f"{phase} of {self._target}: {error.reason}"
+            first = first_lines_of(self._recipe, self._target).get(key)
+            if first is None or error.line is None:
+                raise ScriptError(reason) from error
+            before = 1 if key == "environment" else 0  # the line of the prefix
+            raise ScriptError(reason, line=first + error.line - 1 - before) from error

@@ -52,6 +52,15 @@ def scripts_of(recipe: Recipe, target: Target) -> Mapping[str, str]:
     return {**recipe.build.scripts, **(profile.scripts if profile else {})}
 
 
+def first_lines_of(recipe: Recipe, target: Target) -> Mapping[str, int]:
+    """Gives the recipe's line with the first line of each of these scripts, where its lines are the file's."""
+    profile = profile_of(recipe, target)
+    if profile is None:
+        return recipe.build.first_lines
+    own = {key: line for key, line in recipe.build.first_lines.items() if key not in profile.scripts}
+    return {**own, **profile.first_lines}
+
+
 def has_workload(recipe: Recipe, target: Target) -> bool:
     """Says whether the target is built with profile-guided optimisation."""
     return "workload" in (profile_of(recipe, target) or recipe.build).scripts

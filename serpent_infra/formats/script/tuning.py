@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from serpent_infra.formats.recipe import Toolchain, TuningChoice
+from serpent_infra.formats.recipe.document import shown
 from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.macro_file import LANGUAGES, Flag, TuningGroup
 from serpent_infra.formats.script.macros import Macros
@@ -39,7 +40,8 @@ def compiler_flags(
 def _flag_names(macros: Macros, choice: TuningChoice) -> tuple[str, ...]:
     group = macros.tuning.get(choice.group)
     if group is None:
-        raise ScriptError(f"the tuning group {choice.group!r} is unknown; known are {', '.join(sorted(macros.tuning))}")
+        known = ", ".join(sorted(macros.tuning))
+        raise ScriptError(f"the tuning group {shown(choice.group)} is unknown; known are {known}", line=choice.line)
     if not choice.enabled:
         return group.disabled
     return _enabled(group, choice)
@@ -51,7 +53,8 @@ def _enabled(group: TuningGroup, choice: TuningChoice) -> tuple[str, ...]:
         return group.enabled
     if option not in group.options:
         known = ", ".join(group.options) or "none"
-        raise ScriptError(f"the tuning group {choice.group!r} has no choice {option!r}; its choices are: {known}")
+        reason = f"the tuning group {choice.group!r} has no choice {shown(option)}; its choices are: {known}"
+        raise ScriptError(reason, line=choice.line)
     return group.options[option]
 
 

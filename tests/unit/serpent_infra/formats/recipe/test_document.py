@@ -1,5 +1,6 @@
 """What the YAML builder keeps and what it refuses."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -63,7 +64,11 @@ def test_places_count_from_one() -> None:
         (b"", (1, 1), "empty"),
         (b"a: [", (2, 1), "expected"),
         (b"a:\n\tb: 1", (2, 1), "cannot start"),
-        (b"a: 1\nb: \xff", (2, None), "UTF-8"),
+        (b"a: 1\nb: \xff", (2, 4), "UTF-8"),
+        ("é: 1\nb: ü\x01".encode(), (2, 5), "control characters"),
+        (b"a: b\0c", (1, 5), "control characters"),
+        (b"%TAG !t! tag:example.org,2026:\n---\na: !t!b c", (1, 1), "tags"),
+        (b"# x\n%YAML 1.2\n%YAML 1.2\n---\na: b", (3, 1), "duplicate"),
     ],
 )
 def test_what_a_recipe_has_no_use_for_is_refused_with_its_place(
@@ -83,9 +88,34 @@ def test_depth_is_bounded() -> None:
         read_document(b"[" + deepest + b"]")
 
 
-def test_a_hundred_thousand_levels_are_refused_and_do_not_crash() -> None:
-    with pytest.raises(FormatError, match="nested too deep"):
-        read_document(b"[" * 100_000)
+@pytest.mark.parametrize("level", [b"[", b"{a: ", b"- ", b"? - "])
+def test_a_hundred_thousand_levels_are_refused_in_no_time(level: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(FormatError, match=r"nested too deep|a key must be text"):
+        read_document(level * 100_000)
+    assert time.process_time() - began < 1
+
+
+def test_fifty_thousand_directives_are_refused_in_no_time() -> None:
+    directives = b"".join(b"%%TAG !t%d! x\n" % number for number in range(50_000))
+    began = time.process_time()
+    with pytest.raises(FormatError, match="tags"):
+        read_document(directives + b"---\na: b\n")
+    assert time.process_time() - began < 1
+
+
+def test_long_texts_are_cut_in_messages() -> None:
+    with pytest.raises(FormatError) as caught:
+        read_document(b"a: &" + b"x" * 100_000 + b" 1")
+    assert len(caught.value.reason) < 200
+
+
+def test_scalars_know_the_line_their_text_begins_in() -> None:
+    literal, folded = b"b: |\n    two\n    three\n", b"c: >\n    four\n    five\n"
+    node = read_document(b"a: one\n" + literal + folded + b"d: 'six\n\n  seven'\ne: eight\n   nine\nf: 'ten'\n")
+    assert isinstance(node, Mapping)
+    lines = {key.text: value.first_line for key, value in node.entries if isinstance(value, Scalar)}
+    assert lines == {"a": 1, "b": 3, "c": None, "d": None, "e": None, "f": 13}
 
 
 def test_size_is_bounded() -> None:

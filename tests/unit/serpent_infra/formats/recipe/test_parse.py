@@ -11,6 +11,7 @@ from serpent_infra.formats.recipe import (
     PathRule,
     Toolchain,
     TuningChoice,
+    WarningKind,
     parse_recipe,
 )
 from serpent_infra.formats.recipe.plain_numbers import rewritten
@@ -123,6 +124,15 @@ build: two
         ("upstreams:\n  - git|https://e.org/a: {hash: x}\n", 7, "needs 'ref'"),
         ("paths:\n  - /usr/bin: program\n", 7, "is no kind"),
         ("rundeps-exclude:\n  - '('\n", 7, "regular expression"),
+        ("provides-exclude:\n  - 'a(?=b)'\n", 7, "regular expression"),
+        (f"provides-exclude:\n  - '{'(' * 5000}'\n", 7, "at most 500"),
+        ("provides-exclude:\n  - '(\\pL{100}){9}'\n", 7, "too large"),
+        ("packages:\n  - ../../etc: {}\n", 7, "the package's name is '../../etc'"),
+        ("packages:\n  - 'a b': {}\n", 7, "the package's name"),
+        (f"upstreams:\n  - https://e.org/a: {{hash: {HASH}, stripdirs: 01}}\n", 7, "from 0 to 255"),
+        ("tuning:\n  - [lto]\n", 7, "group: choice"),
+        ("profiles:\n  - emul32: text\n", 7, "as a map"),
+        ("license:\n  - MIT\n", 6, "a second time"),
         ("toolchain: msvc\n", 6, "expected llvm or gnu"),
         ("packages:\n  - extra: text\n", 7, "as a map"),
     ],
@@ -142,7 +152,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         parse_recipe(text.encode())
 
 
-@pytest.mark.parametrize("release", ["0", "-1", "1.0", "x", "1_0", "9223372036854775808"])
+@pytest.mark.parametrize("release", ["0", "-1", "1.0", "x", "1_0", "042", "0x2A", "9223372036854775808"])
 def test_a_release_is_a_positive_number(release: str) -> None:
     with pytest.raises(FormatError, match="whole number from 1"):
         parse_recipe(HEAD.replace("42", release).encode())
@@ -157,7 +167,55 @@ def test_a_name_is_fit_for_file_names(name: str) -> None:
 def test_unknown_keys_are_warned_of_with_their_place() -> None:
     recipe = parse_recipe(with_head("tune: [lto]\npackages:\n  - x: {license: MIT}\n"))
     assert [(warning.line, warning.column) for warning in recipe.warnings] == [(6, 1), (8, 9)]
+    assert {warning.kind for warning in recipe.warnings} == {WarningKind.UNKNOWN_KEY}
     assert "'tune' means nothing in a recipe" in recipe.warnings[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "place"),
+    [
+        ("tune:\n  - lto\n", "tune", (6, 1)),
+        ("dependencies: []\n", "dependencies", (6, 1)),
+        ("test: x\n", "test", (6, 1)),
+        (f"upstreams:\n  - https://e.org/a: {{hash: {HASH}, extract: false}}\n", "extract", (7, 95)),
+        ("upstreams:\n  - git|https://e.org/a:\n      ref: x\n      staging: true\n", "staging", (9, 7)),
+        ("packages:\n  - x:\n      license: MIT\n", "license", (8, 7)),
+        ("packages:\n  - x:\n      homepage: https://e.org\n", "homepage", (8, 7)),
+        ("packages:\n  - x:\n      build: make\n", "build", (8, 7)),
+        ("profiles:\n  - x86_64:\n      paths: []\n", "paths", (8, 7)),
+        ("provides: [x]\n", "provides", (6, 1)),
+    ],
+)
+def test_typos_and_misplaced_keys_are_warned_of(text: str, key: str, place: tuple[int, int]) -> None:
+    (warning,) = parse_recipe(with_head(text)).warnings
+    assert warning.kind is WarningKind.UNKNOWN_KEY
+    assert f"the key {key!r} means nothing" in warning.text
+    assert (warning.line, warning.column) == place
+
+
+def test_a_second_key_of_a_one_key_item_is_warned_of_and_ignored() -> None:
+    recipe = parse_recipe(with_head("packages:\n  - a: {}\n    b: {}\n"))
+    assert [name for name, _ in recipe.packages] == ["a"]
+    assert [(one.kind, one.line) for one in recipe.warnings] == [(WarningKind.SECOND_KEY, 8)]
+
+
+def test_a_number_in_quotes_is_read_and_warned_of() -> None:
+    recipe = parse_recipe(HEAD.replace("42", "'42'").encode())
+    assert recipe.release == 42
+    assert [(one.kind, one.line, one.column) for one in recipe.warnings] == [(WarningKind.QUOTED_NUMBER, 3, 10)]
+
+
+def test_of_very_many_warnings_the_first_are_kept() -> None:
+    warnings = parse_recipe(with_head("".join(f"x{number}: 1\n" for number in range(300)))).warnings
+    assert len(warnings) == 101
+    assert (warnings[0].line, warnings[-1].kind) == (6, WarningKind.LEFT_OUT)
+    assert warnings[-1].text == "200 further warnings are left out"
+
+
+def test_scripts_and_tuning_know_their_lines() -> None:
+    recipe = parse_recipe(with_head("setup: one\nbuild: |\n    two\n    three\ntuning:\n  - lto\n  - icf: false\n"))
+    assert recipe.build.first_lines == {"setup": 6, "build": 8}
+    assert [choice.line for choice in recipe.tuning] == [11, 12]
 
 
 def test_dependencies_that_are_none_are_kept_and_warned_of() -> None:
@@ -169,7 +227,9 @@ def test_dependencies_that_are_none_are_kept_and_warned_of() -> None:
 def test_an_unquoted_version_that_boulder_would_change_is_warned_of_and_kept() -> None:
     recipe = parse_recipe(HEAD.replace('"9.2"', "1.10").encode())
     assert recipe.version == "1.10"
-    assert "turn the version into 1.1" in recipe.warnings[0].text
+    (warning,) = recipe.warnings
+    assert (warning.kind, warning.line, warning.column) == (WarningKind.REWRITTEN_VERSION, 2, 10)
+    assert warning.text == 'boulder would turn the version into 1.1; put it in quotes: "1.10"'
 
 
 @pytest.mark.parametrize("version", ["'1.10'", "49.0", "1.2.3", "9.2"])
@@ -189,6 +249,7 @@ def test_versions_that_stay_as_they_are_bring_no_warning(version: str) -> None:
         ("1.", "1.0"),
         (".5", "0.5"),
         ("1e20", "1e20"),
+        ("1e400", "1e400"),
         ("+7", "7"),
         ("1.2.3", "1.2.3"),
         ("123456789012345678901234", "123456789012345678901234"),

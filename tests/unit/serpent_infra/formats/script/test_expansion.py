@@ -58,6 +58,48 @@ def test_an_unknown_name_is_an_error_that_gives_it(text: str, reason: str) -> No
         expand(text, NAMES)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        ("%nope", (1, 1), "%nope is no macro; write %%nope where a percent sign is meant"),
+        ("%make\n  x %(nope)\n", (2, 5), "%(nope) is not defined"),
+        (
+            "a\nb %broken c",
+            (2, 3),
+            "%nope is no macro; write %%nope where a percent sign is meant; %broken leads there",
+        ),
+        ("%(deep)", (1, 1), "%(_nothing) is not defined; %(deep) leads there"),
+        (
+            "ä\n\n%%%loop",
+            (3, 3),
+            f"macros are nested deeper than {MAX_DEPTH} levels; one of them names itself; %loop leads there",
+        ),
+    ],
+)
+def test_an_error_gives_the_place_in_the_outermost_text(text: str, place: tuple[int, int], reason: str) -> None:
+    actions = {**NAMES.actions, "broken": action("x\n%nope"), "loop": action("%loop")}
+    definitions = {**NAMES.definitions, "deep": "%(deeper)", "deeper": "%(_nothing)"}
+    names = Names(actions=actions, definitions=definitions, builtins=NAMES.builtins)
+    with pytest.raises(ScriptError) as caught:
+        expand(text, names)
+    assert (caught.value.line, caught.value.column) == place
+    assert caught.value.reason == reason
+    assert str(caught.value) == f"{reason} (line {place[0]})"
+
+
+def test_a_text_that_grows_without_end_is_refused() -> None:
+    names = Names(actions={"big": action("x" * 10_000)})
+    assert len(expand("%big" * 1_000, names).text) == 10_000_000
+    with pytest.raises(ScriptError, match="too long"):
+        expand("%big" * 100_000, names)
+
+
+def test_a_long_name_is_cut_in_messages() -> None:
+    with pytest.raises(ScriptError) as caught:
+        expand("%" + "x" * 100_000, NAMES)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_builtin_that_is_not_set_is_an_error() -> None:
     with pytest.raises(ScriptError, match=r"%\(_jobs\) is not defined"):
         expand("%(jobs)", Names(definitions={"jobs": "%(_jobs)"}))

@@ -124,6 +124,25 @@ def test_an_unknown_macro_names_its_phase() -> None:
         plan_build(recipe("build: '%mkae'\n"), HOST)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("build: '%mkae'\n", 6),
+        ("summary: x\nbuild: |\n    %make\n\n    %mkae\n", 10),
+        ("environment: |\n    # one\n    %mkae\nbuild: '%make'\n", 8),
+        ("build: '%make'\nprofiles:\n    - x86_64:\n        build: |\n            %mkae\n", 10),
+        ("build: >\n    %make\n    %mkae\n", None),
+        ("tuning:\n    - lto\n    - tlo\nbuild: x\n", 8),
+        ("tuning:\n    - lto: fat\nbuild: x\n", 7),
+    ],
+)
+def test_an_unknown_name_gives_its_line_in_the_recipe(text: str, line: int | None) -> None:
+    with pytest.raises(ScriptError) as caught:
+        plan_build(recipe(text), HOST)
+    assert caught.value.line == line
+    assert str(caught.value).endswith(f" (line {line})") is (line is not None)
+
+
 def test_an_architecture_without_macros_is_an_error() -> None:
     host = HostFacts(architecture="m68k", jobs=1, source_date_epoch=0)
     with pytest.raises(ScriptError, match="no macros for m68k"):
