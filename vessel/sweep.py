@@ -3,11 +3,15 @@
 import logging
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db import transaction
+
 from serpent_infra.formats.errors import FormatError
 from vessel import doorbell, intake, tree
 from vessel.locks import channel_lock
 from vessel.models import Channel, Import
 from vessel.publish import finish_unfinished
+from vessel.states import IllegalTransition
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +20,8 @@ MOST_RINGS = 200  # a sweep
 
 
 def sweep(*, at: datetime) -> None:
-    """Rings for open imports that are due and for closed ones not acknowledged, and repairs every channel's tree."""
+    """Gives up imports past their deadline, rings for those that are due and for closed ones, and repairs the trees."""
+    give_up(at=at)
     ring_open(at=at)
     ring_unsettled(at=at)
     intake.clear_files()
@@ -25,6 +30,21 @@ def sweep(*, at: datetime) -> None:
             repair(channel, at=at)
         except (OSError, FormatError) as error:
             log.warning("channel %s: the tree cannot be repaired now: %s", channel, error)
+
+
+def give_up(*, at: datetime) -> None:
+    """Refuses imports that could not be taken in within their time, whatever a worker that holds one is stuck in."""
+    patience = settings.SERPENT_IMPORT_SECONDS
+    for subject in Import.objects.overdue(since=at - timedelta(seconds=patience)):
+        problem = f"its artefacts could not be taken in within {patience} seconds"
+        if subject.problem:
+            problem += f"; the latest try ended so: {subject.problem}"
+        try:
+            with transaction.atomic():
+                subject.refuse(problem=problem, is_infrastructure_problem=True, at=at)
+                doorbell.ring(subject.reply_to, reference=subject.reference)
+        except IllegalTransition:
+            continue  # it has just moved on
 
 
 def ring_open(*, at: datetime) -> None:

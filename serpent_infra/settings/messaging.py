@@ -13,6 +13,7 @@ from serpent_infra.settings.environment import (
     embedded_secret,
     env,
 )
+from serpent_infra.settings.installation import SERPENT_IMPORT_SECONDS
 
 # Without a broker of its own, `manage.py up` runs the embedded Valkey on this loopback port.
 SERPENT_VALKEY_PORT: int = env.int("SERPENT_VALKEY_PORT", default=6390)
@@ -66,6 +67,21 @@ CELERY_TASK_ROUTES = {
 }
 # Only a builder knows how to build.
 CELERY_IMPORTS = [] if IS_HUB else ["avalanche.agent.tasks"]
+# A task that hangs is killed with its process, and a sweep does its work again. Imports have a deadline of their own.
+SERPENT_TASK_SECONDS: int = env.int("SERPENT_TASK_SECONDS", default=3600)
+CELERY_TASK_ANNOTATIONS: dict[str, dict[str, Any]] = (
+    {
+        name: {"time_limit": SERPENT_TASK_SECONDS}
+        for name in (
+            *("summit.sweep", "summit.plan", "summit.dispatch", "summit.settle", "summit.settle_import"),
+            *("summit.refresh_repository", "summit.refresh_repositories"),
+            *("avalanche.sweep", "vessel.sweep", "vessel.prune"),
+        )
+    }
+    | {"vessel.import_artefacts": {"time_limit": SERPENT_IMPORT_SECONDS}}
+    if IS_HUB
+    else {}
+)
 CELERY_BEAT_SCHEDULE_FILENAME = str(SERPENT_STATE_DIR / "celerybeat-schedule")
 
 # Every event-driven task has a sweep that does the same work should its message be lost.

@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from tests.factories.vessel import AT, bring_in, later, make_order, make_stone, make_stream
 from tests.ringing import bells_of
 from vessel import intake, tree
 from vessel.check import findings
 from vessel.models import Import, Stream, Version
+from vessel.states import IllegalTransition, ImportStatus
 from vessel.sweep import sweep
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,33 @@ def test_a_ring_that_was_lost_is_repeated(rings: Rings, subject: Import) -> None
     assert rings.at(later(31)) == [("vessel.import_artefacts", subject.reference)]
     assert rings.at(later(32)) == []
     assert rings.at(later(62)) == [("vessel.import_artefacts", subject.reference)]
+
+
+def test_an_import_past_its_deadline_is_given_up_whoever_holds_it(
+    rings: Rings, subject: Import, settings: Settings
+) -> None:
+    settings.SERPENT_IMPORT_SECONDS = 600
+    subject.start(at=AT)  # and its worker hangs
+    rings.at(later(599))
+    subject.refresh_from_db()
+    assert subject.is_open
+    assert ("test.settle", subject.reference) in rings.at(later(600))
+    late = Import.objects.get()
+    assert (late.status, late.is_infrastructure_problem) == (ImportStatus.REFUSED, True)
+    assert late.problem == "its artefacts could not be taken in within 600 seconds"
+    with pytest.raises(IllegalTransition):
+        subject.verify(at=later(601))  # the worker comes to after all
+
+
+def test_an_import_whose_stones_are_in_the_pool_has_no_deadline_left(
+    rings: Rings, subject: Import, settings: Settings
+) -> None:
+    settings.SERPENT_IMPORT_SECONDS = 600
+    subject.start(at=AT)
+    subject.verify(at=AT)
+    subject.note_verified(at=AT)
+    rings.at(later(700))
+    assert Import.objects.get().is_open
 
 
 def test_a_deferred_import_is_rung_when_its_pause_is_over(rings: Rings, subject: Import) -> None:
