@@ -26,9 +26,9 @@ def begin(*, channel: str, stream: str, branch: str, at: datetime) -> None:
     if not is_identifier(branch):
         raise ValueError(f"{branch!r} is no name for a stream")
     with channel_lock(channel):
-        source = _stream(channel, stream)
+        source, _ = _stream(channel, stream)
         finish_unfinished(source.channel, at=at)
-        source = _stream(channel, stream)
+        source, origin = _stream(channel, stream)
         with transaction.atomic():
             pointer, is_new = Stream.objects.get_or_create(
                 channel=source.channel,
@@ -36,23 +36,21 @@ def begin(*, channel: str, stream: str, branch: str, at: datetime) -> None:
                 defaults={"moved_at": at, "architectures": source.architectures, "version": source.version},
             )
             if is_new:
-                Branch.objects.create(stream=pointer, origin_id=source.version_id, created_at=at)
+                Branch.objects.create(stream=pointer, origin=origin, created_at=at)
             else:
-                _begin_anew(pointer, source, at=at)
+                _begin_anew(pointer, source, origin, at=at)
         tree.switch(source.channel)
 
 
-def _begin_anew(pointer: Stream, source: Stream, *, at: datetime) -> None:
+def _begin_anew(pointer: Stream, source: Stream, origin: Version, *, at: datetime) -> None:
     found = Branch.objects.filter(stream=pointer).first()
     if found is None:
         raise ChannelMismatch(f"stream {pointer} is no branch")
     if found.dropped_at is not None:
         raise ChannelMismatch(f"stream {pointer} was a branch and is dropped: its name is not used again")
-    if pointer.version_id == found.origin_id and found.origin_id != source.version_id:
-        Branch.objects.filter(pk=found.pk).update(origin=source.version)
-        Stream.objects.filter(pk=pointer.pk).update(
-            version=source.version, architectures=source.architectures, moved_at=at
-        )
+    if pointer.version_id == found.origin_id and found.origin_id != origin.pk:
+        Branch.objects.filter(pk=found.pk).update(origin=origin)
+        Stream.objects.filter(pk=pointer.pk).update(version=origin, architectures=source.architectures, moved_at=at)
 
 
 def merge_into(*, channel: str, branch: str, stream: str, who: str, why: str, at: datetime) -> Merge:
@@ -63,31 +61,31 @@ def merge_into(*, channel: str, branch: str, stream: str, who: str, why: str, at
     `OSError` when the disk fails, with the rows taken back.
     """
     with channel_lock(channel):
-        target = _stream(channel, stream)
+        target, _ = _stream(channel, stream)
         finish_unfinished(target.channel, at=at)
         found = _branch(channel, branch)
         if found.merged_in_id is None:
-            target.refresh_from_db()
-            version = _begin_merge(found, target, who=who, why=why, at=at)
+            version = _begin_merge(found, *_stream(channel, stream), who=who, why=why, at=at)
             if version is not None:
                 finish(version, at=at)
             found.refresh_from_db()
         return Merge(version=str(found.merged_in_id), kept=tuple(found.kept))
 
 
-def _begin_merge(found: Branch, target: Stream, *, who: str, why: str, at: datetime) -> Version | None:
+def _begin_merge(
+    found: Branch, target: Stream, current: Version, *, who: str, why: str, at: datetime
+) -> Version | None:
     """Commits the rows of the version that merges; None where the target holds everything already."""
-    if target.version is None or found.stream.version is None:
-        raise RuntimeError(f"stream {target} has not begun")
-    present = contents_of(target.version)
-    merged = merge(origin=contents_of(found.origin), branch=contents_of(found.stream.version), target=present)
+    present = contents_of(current)
+    tip = found.stream.version or found.origin
+    merged = merge(origin=contents_of(found.origin), branch=contents_of(tip), target=present)
     kept = [f"{item.source_name} {item.version}-{item.release} (build {item.build_release})" for item in merged.kept]
     with transaction.atomic():
         Channel.objects.select_for_update().get(pk=target.channel_id)
         version = None
         if merged.contents != present:
             version = make_version(target, present, merged.contents, summary=why[:500], at=at)
-        Branch.objects.filter(pk=found.pk).update(merged_in=version or target.version, merged_by=who, kept=kept)
+        Branch.objects.filter(pk=found.pk).update(merged_in=version or current, merged_by=who, kept=kept)
     return version
 
 
@@ -120,11 +118,12 @@ def drop(*, channel: str, branch: str, at: datetime) -> bool:
         return True
 
 
-def _stream(channel: str, stream: str) -> Stream:
+def _stream(channel: str, stream: str) -> tuple[Stream, Version]:
+    """Finds a stream and the version it points to."""
     found = Stream.objects.named(channel, stream).select_related("channel", "version").first()
     if found is None or found.version is None:
         raise UnknownStream(f"there is no stream {channel}/{stream}")
-    return found
+    return found, found.version
 
 
 def _branch(channel: str, branch: str) -> Branch:
