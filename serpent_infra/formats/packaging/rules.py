@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from serpent_infra.formats.packaging.errors import PackagingError
 from serpent_infra.formats.packaging.glob import glob_expression
@@ -42,6 +43,7 @@ class Rules:
         return self._order[min(places)].package
 
 
+@lru_cache(maxsize=1024)  # every recipe has the templates' patterns
 def _expression(pattern: str) -> str | None:
     """Translates a pattern so that it matches its paths and all below; one that ends in `/` only what is below.
 
