@@ -79,6 +79,12 @@ def can_give_up(user: Viewer, task: "BuildTask") -> bool:
     return holds(user, PUSH, task.recipe.repository)
 
 
+def can_rebuild(user: Viewer, repositories: "QuerySet[Repository]") -> bool:
+    """Says whether the user may have recipes of all these repositories rebuilt as one, and publish that."""
+    allowed = repositories_with(repositories.model.objects.all(), user, PUSH).values("pk")
+    return repositories.exists() and not repositories.exclude(pk__in=allowed).exists()
+
+
 def can_control(user: Viewer, project: "Project") -> bool:
     """Says whether the user may pause and resume a project and its profiles: who manages all its repositories."""
     from summit.models import Project  # noqa: PLC0415 - the models use this module

@@ -76,5 +76,40 @@ class RefreshStatus(TextChoices):
     FAILED = "failed"
 
 
+class CampaignStatus(TextChoices):
+    """How far a campaign has come.
+
+        draft ──▶ starting ──▶ running ◀──▶ ready ──▶ publishing ──▶ published
+          ▲           │                       ▲            │
+          └───────────┘ could not start       └────────────┘ could not be published
+
+        draft, starting, running, ready ──▶ abandoned
+
+    It is ready when nothing of it moves any more; what failed and what is blocked a person looks at then.
+    """
+
+    DRAFT = "draft"
+    STARTING = "starting"
+    RUNNING = "running"
+    READY = "ready"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    ABANDONED = "abandoned"
+
+
+CAMPAIGN_OPEN = frozenset(CampaignStatus) - {CampaignStatus.PUBLISHED, CampaignStatus.ABANDONED}
+
+# target → the states it may be reached from
+CAMPAIGN_SOURCES: dict[CampaignStatus, frozenset[CampaignStatus]] = {
+    CampaignStatus.DRAFT: frozenset({CampaignStatus.STARTING}),
+    CampaignStatus.STARTING: frozenset({CampaignStatus.DRAFT}),
+    CampaignStatus.RUNNING: frozenset({CampaignStatus.STARTING, CampaignStatus.READY}),
+    CampaignStatus.READY: frozenset({CampaignStatus.RUNNING, CampaignStatus.PUBLISHING}),
+    CampaignStatus.PUBLISHING: frozenset({CampaignStatus.READY}),
+    CampaignStatus.PUBLISHED: frozenset({CampaignStatus.PUBLISHING}),
+    CampaignStatus.ABANDONED: CAMPAIGN_OPEN - {CampaignStatus.PUBLISHING},
+}
+
+
 class IllegalTransition(Exception):
     """The row is not, or no longer, in a state that allows this."""

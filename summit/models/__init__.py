@@ -1,5 +1,6 @@
 """The tables of summit, one aggregate a module."""
 
+from summit.models.campaigns import Campaign, CampaignEvent, CampaignKind
 from summit.models.controls import Control, ControlEvent
 from summit.models.edges import TaskEdge
 from summit.models.events import AttemptRef, TaskEvent
@@ -17,6 +18,9 @@ __all__ = [
     "AttemptRef",
     "BlockReason",
     "BuildTask",
+    "Campaign",
+    "CampaignEvent",
+    "CampaignKind",
     "Control",
     "ControlEvent",
     "Delivery",

@@ -47,7 +47,10 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
 
 class Submission(models.Model):
-    """A commit whose changed recipes are to be built; its tasks say which recipes, and for which profiles."""
+    """A commit whose changed recipes are to be built; its tasks say which recipes, and for which profiles.
+
+    With `is_rebuild` a person (the author) wants builds of what is published already, at the commits of the tasks.
+    """
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="submissions")
     commit = models.CharField(max_length=64)
@@ -59,6 +62,7 @@ class Submission(models.Model):
     author_name = models.CharField(max_length=200, blank=True)
     author_email = models.CharField(max_length=254, blank=True)
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.OFFICIAL)
+    is_rebuild = models.BooleanField(default=False)
     status = models.CharField(max_length=16, choices=SubmissionStatus)
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -69,7 +73,9 @@ class Submission(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["repository", "commit", "purpose"], name="one_submission_a_commit_and_purpose"
+                fields=["repository", "commit", "purpose"],
+                condition=Q(is_rebuild=False),
+                name="one_submission_a_commit_and_purpose",
             )
         ]
 

@@ -11,12 +11,26 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from summit import bulk, permissions
+from summit import permissions
+from summit.models import moves
 from summit.needs import BlockReason
-from summit.states import IN_PROGRESS, OPEN, RETRYABLE, SOURCES, WAITING, IllegalTransition, TaskStatus
+from summit.states import (
+    IN_PROGRESS,
+    OPEN,
+    RETRYABLE,
+    SOURCES,
+    WAITING,
+    IllegalTransition,
+    SubmissionStatus,
+    TaskStatus,
+)
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
+    from summit.models.campaigns import Campaign
+    from summit.models.profiles import Profile
+    from summit.models.recipes import Recipe
+    from summit.models.submissions import Submission
 
 
 class Purpose(models.TextChoices):
@@ -69,56 +83,32 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
 
     def block_all(self, blocks: Mapping[int, tuple[str, str]], *, at: datetime) -> int:
         """Blocks queued tasks, or gives blocked ones another reason: by id the reason and the sentence."""
-        moves = {
+        changes = {
             key: {"block_reason": reason, "problem": sentence, "sentence": sentence}
             for key, (reason, sentence) in blocks.items()
         }
-        return self._move_all(TaskStatus.BLOCKED, SOURCES[TaskStatus.BLOCKED], moves, at=at)
+        return moves.move(self, TaskStatus.BLOCKED, SOURCES[TaskStatus.BLOCKED], changes, at=at)
 
     def unblock_all(self, keys: Iterable[int], *, sentence: str, at: datetime) -> int:
         """Puts blocked tasks back into the queue."""
-        moves = {key: {"block_reason": "", "problem": "", "sentence": sentence} for key in keys}
-        return self._move_all(TaskStatus.QUEUED, {TaskStatus.BLOCKED}, moves, at=at)
+        changes = {key: {"block_reason": "", "problem": "", "sentence": sentence} for key in keys}
+        return moves.move(self, TaskStatus.QUEUED, {TaskStatus.BLOCKED}, changes, at=at)
 
     def expedite_all(self, sentences: Mapping[int, str], *, actor: "User", at: datetime) -> set[int]:
         """Puts waiting tasks before all others, one event row each, and says which were moved; by id the sentence."""
-        from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
+        return moves.expedite(self, sentences, actor=actor, at=at)
 
-        seen = dict(self.waiting().filter(pk__in=sentences, is_expedited=False).values_list("pk", "status"))
-        moved = {
-            key
-            for key, status in seen.items()
-            if self.filter(pk=key, status=status, is_expedited=False).update(is_expedited=True, updated_at=at)
+    def cancel_all(self, *, actor: "User", sentence: str, at: datetime) -> int:
+        """Cancels those of these that wait; what a builder or the repository has is left to its own end."""
+        changes = {
+            key: {"block_reason": "", "problem": problem, "sentence": sentence}
+            for key, problem in self.waiting().values_list("pk", "problem")
         }
-        TaskEvent.objects.bulk_create(
-            TaskEvent(task_id=key, at=at, source=seen[key], target=seen[key], actor=actor, sentence=sentences[key])
-            for key in sorted(moved)
-        )
-        return moved
-
-    def _move_all(
-        self, target: TaskStatus, sources: Iterable[TaskStatus], moves: Mapping[int, dict[str, str]], *, at: datetime
-    ) -> int:
-        """Moves many by compare-and-set, one event row each; those that moved meanwhile are left alone."""
-        from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
-
-        seen = dict(self.filter(pk__in=moves, status__in=list(sources)).values_list("pk", "status"))
-        rows = [(target, at, moves[key]["block_reason"], moves[key]["problem"], key, seen[key]) for key in seen]
-        bulk.update(self.model, ["status", "updated_at", "block_reason", "problem"], rows, guard="status")
-        moved = set(self.filter(pk__in=seen, status=target, updated_at=at).values_list("pk", flat=True))
-        TaskEvent.objects.bulk_create(
-            [
-                TaskEvent(task_id=key, at=at, source=source, target=target, sentence=moves[key]["sentence"])
-                for key, source in seen.items()
-                if key in moved
-            ],
-            batch_size=2000,
-        )
-        return len(moved)
+        return moves.move(self, TaskStatus.CANCELLED, WAITING, changes, actor=actor, at=at)
 
     def with_names(self) -> Self:
         """Fetches what a row of a list shows along with it."""
-        return self.select_related("recipe__repository__project", "profile__project", "submission")
+        return self.select_related("recipe__repository__project", "profile__project", "submission", "campaign")
 
 
 class BuildTask(models.Model):
@@ -126,11 +116,15 @@ class BuildTask(models.Model):
 
     `blockers` counts unmet hard needs. `priority` is the length in seconds of the longest chain that waits for it, its
     own estimate included. `problem` is the sentence that says why it is blocked or failed. Nobody assigns `status`.
+    A campaign's task publishes to the campaign's stream and knows nothing of others of its recipe.
     """
 
     submission = models.ForeignKey("summit.Submission", on_delete=models.CASCADE, related_name="tasks")
     recipe = models.ForeignKey("summit.Recipe", on_delete=models.CASCADE, related_name="tasks")
     profile = models.ForeignKey("summit.Profile", on_delete=models.CASCADE, related_name="tasks")
+    campaign = models.ForeignKey(
+        "summit.Campaign", on_delete=models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.OFFICIAL)
     reason = models.CharField(max_length=300, blank=True)  # "initial build", "update from 1.2-3"
     commit = models.CharField(max_length=64)
@@ -174,9 +168,10 @@ class BuildTask(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["profile", "recipe"],
-                condition=Q(status__in=sorted(OPEN)),
+                condition=Q(status__in=sorted(OPEN), campaign__isnull=True),
                 name="one_open_task_a_profile_and_recipe",
             ),
+            models.UniqueConstraint(fields=["campaign", "recipe"], name="one_task_a_campaign_and_recipe"),
             models.CheckConstraint(condition=Q(status__in=TaskStatus.values), name="task_status_is_known"),
             models.CheckConstraint(
                 condition=~Q(status=TaskStatus.BLOCKED) | ~Q(block_reason=""), name="blocked_task_says_why"
@@ -199,6 +194,44 @@ class BuildTask(models.Model):
     def get_absolute_url(self) -> str:
         """Gives the page of this build."""
         return reverse("summit:build_detail", args=[self.pk])
+
+    @classmethod
+    def wish(
+        cls,
+        *,
+        recipe: "Recipe",
+        profile: "Profile",
+        submission: "Submission",
+        campaign: "Campaign | None" = None,
+        reason: str,
+        build_release: int,
+        estimate: float,
+        at: datetime,
+    ) -> Self:
+        """Makes a task, unsaved, at the recipe's recorded commit: queued, or in review as its submission is."""
+        is_accepted = submission.status == SubmissionStatus.ACCEPTED
+        return cls(
+            submission=submission,
+            recipe=recipe,
+            profile=profile,
+            campaign=campaign,
+            purpose=profile.purpose,
+            reason=reason[:300],
+            commit=recipe.commit,
+            recipe_path=recipe.path,
+            source_name=recipe.name,
+            version=recipe.version,
+            release=recipe.release,
+            build_release=build_release,
+            architecture=profile.architecture,
+            package_names=recipe.package_names,
+            source_date_epoch=int(recipe.changed_at.timestamp()) if recipe.changed_at else 0,
+            status=TaskStatus.QUEUED if is_accepted else TaskStatus.IN_REVIEW,
+            estimate_seconds=estimate,
+            created_at=at,
+            queued_at=at if is_accepted else None,
+            updated_at=at,
+        )
 
     # Transitions: each a compare-and-set that writes its event; `IllegalTransition` when the row has moved.
 
@@ -310,6 +343,11 @@ class BuildTask(models.Model):
     def is_open(self) -> bool:
         """Says whether it is not over."""
         return self.status in OPEN
+
+    @property
+    def stream(self) -> str:
+        """The stream of its profile's channel that it publishes to, and resolves against first."""
+        return self.profile.stream if self.campaign is None else self.campaign.stream
 
     @property
     def is_ready(self) -> bool:

@@ -1,0 +1,61 @@
+"""Moves many build tasks at once, each by compare-and-set and with an event row, as a transition of one does."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from summit import bulk
+from summit.states import OPEN, TaskStatus
+
+if TYPE_CHECKING:
+    from serpent_infra.accounts.models import User
+    from summit.models.tasks import BuildTaskQuerySet
+
+
+def move(
+    tasks: "BuildTaskQuerySet",
+    target: TaskStatus,
+    sources: Iterable[TaskStatus],
+    changes: Mapping[int, dict[str, str]],
+    *,
+    actor: "User | None" = None,
+    at: datetime,
+) -> int:
+    """Moves many: by id `block_reason`, `problem` and the event's `sentence`; those that moved meanwhile stay."""
+    from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
+
+    seen = dict(tasks.filter(pk__in=changes, status__in=list(sources)).values_list("pk", "status"))
+    ended_at = None if target in OPEN else at
+    rows = [
+        (target, at, ended_at, changes[key]["block_reason"], changes[key]["problem"], key, seen[key]) for key in seen
+    ]
+    bulk.update(tasks.model, ["status", "updated_at", "ended_at", "block_reason", "problem"], rows, guard="status")
+    moved = set(tasks.model.objects.filter(pk__in=seen, status=target, updated_at=at).values_list("pk", flat=True))
+    TaskEvent.objects.bulk_create(
+        [
+            TaskEvent(task_id=key, at=at, source=source, target=target, actor=actor, sentence=changes[key]["sentence"])
+            for key, source in seen.items()
+            if key in moved
+        ],
+        batch_size=2000,
+    )
+    return len(moved)
+
+
+def expedite(tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, actor: "User", at: datetime) -> set[int]:
+    """Puts waiting ones before all others and says which were moved; by id the sentence."""
+    from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
+
+    seen = dict(tasks.waiting().filter(pk__in=sentences, is_expedited=False).values_list("pk", "status"))
+    moved = {
+        key
+        for key, status in seen.items()
+        if tasks.model.objects.filter(pk=key, status=status, is_expedited=False).update(
+            is_expedited=True, updated_at=at
+        )
+    }
+    TaskEvent.objects.bulk_create(
+        TaskEvent(task_id=key, at=at, source=seen[key], target=seen[key], actor=actor, sentence=sentences[key])
+        for key in sorted(moved)
+    )
+    return moved
