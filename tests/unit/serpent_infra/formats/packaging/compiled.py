@@ -56,10 +56,15 @@ def library_of_32_bits(target: Path, soname: str) -> Path:
 
 def build_id(path: Path) -> str:
     """Asks readelf for a file's build id."""
-    notes = subprocess.run(["readelf", "-n", path], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"Build ID: ([0-9a-f]+)", notes)
+    match = re.search(r"Build ID: ([0-9a-f]+)", readelf("-n", path))
     assert match is not None
     return match[1]
+
+
+def readelf(*arguments: str | Path) -> str:
+    """Gives what readelf prints."""
+    command = ["readelf", "-W", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout
 
 
 def _compiled(target: Path, source: str, *options: str | Path) -> Path:
