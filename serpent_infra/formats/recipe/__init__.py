@@ -1,5 +1,7 @@
-"""Recipes: `parse_recipe` reads a `stone.yaml`, the model says what it holds."""
+"""Recipes: `parse_recipe` reads a `stone.yaml`, `load_recipe` applies the `control.kdl` beside it too."""
 
+from serpent_infra.formats.recipe.control import FILE_NAME as CONTROL_FILE
+from serpent_infra.formats.recipe.load import LoadedRecipe, load_recipe
 from serpent_infra.formats.recipe.model import (
     Archive,
     Build,
@@ -18,9 +20,11 @@ from serpent_infra.formats.recipe.model import (
 from serpent_infra.formats.recipe.parse import parse_recipe
 
 __all__ = [
+    "CONTROL_FILE",
     "Archive",
     "Build",
     "Git",
+    "LoadedRecipe",
     "Options",
     "Package",
     "PathKind",
@@ -31,5 +35,6 @@ __all__ = [
     "TuningChoice",
     "Upstream",
     "WarningKind",
+    "load_recipe",
     "parse_recipe",
 ]

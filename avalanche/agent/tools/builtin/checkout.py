@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from avalanche.agent.tools.protocol import BuildFailed, Job
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.recipe import Recipe, parse_recipe
+from serpent_infra.formats.recipe import CONTROL_FILE, Recipe, load_recipe
 from serpent_infra.git import GitError, Mirror
 from serpent_infra.wire.reports import FailureKind
 
@@ -38,14 +38,18 @@ def check_out(job: Job) -> Recipe:
 
 
 def read_recipe(path: Path, shown_as: str) -> Recipe:
-    """Reads a recipe; raises `BuildFailed` with the line."""
+    """Reads a recipe, as its control file edits it; raises `BuildFailed` with the line."""
+    control_path = path.with_name(CONTROL_FILE)
     try:
         data = path.read_bytes()
+        control = control_path.read_bytes() if control_path.exists() else None
     except OSError as error:
         raise BuildFailed(FailureKind.RECIPE, f"{shown_as}: {error.strerror}") from error
+    control_as = str(PurePosixPath(shown_as).with_name(CONTROL_FILE))
     try:
-        return parse_recipe(data, path=shown_as)
+        return load_recipe(data, control, path=shown_as, control_path=control_as).recipe
     except FormatError as error:
-        lines = data.decode(errors="replace").splitlines()
+        wrong = control if control is not None and error.path == control_as else data
+        lines = wrong.decode(errors="replace").splitlines()
         line = lines[error.line - 1] if error.line is not None and 0 < error.line <= len(lines) else ""
         raise BuildFailed(FailureKind.RECIPE, str(error), excerpt=line) from error
