@@ -9,6 +9,7 @@ from summit.models.projects import Project
 from summit.models.recipes import Dependency, Provider, Recipe
 from summit.models.releases import Release
 from summit.models.repositories import Repository
+from summit.models.shares import Requirement, Share
 from summit.models.submissions import Review, Submission, Verdict
 from summit.models.tasks import BuildTask, Purpose
 from summit.models.webhooks import Delivery, DeliveryOutcome, Webhook
@@ -35,7 +36,9 @@ __all__ = [
     "Release",
     "Remote",
     "Repository",
+    "Requirement",
     "Review",
+    "Share",
     "Submission",
     "TaskEdge",
     "TaskEvent",

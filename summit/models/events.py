@@ -68,6 +68,7 @@ class AttemptRef(models.Model):
                 fields=["import_reference"], condition=~Q(import_reference=""), name="one_attempt_an_import"
             ),
         ]
+        indexes = [models.Index(fields=["settled_at"], name="attempt_settled")]
 
     def __str__(self) -> str:
         return f"attempt {self.number} on {self.builder}"

@@ -63,6 +63,7 @@ class Submission(models.Model):
     author_email = models.CharField(max_length=254, blank=True)
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.OFFICIAL)
     is_rebuild = models.BooleanField(default=False)
+    is_security = models.BooleanField(default=False)
     status = models.CharField(max_length=16, choices=SubmissionStatus)
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)

@@ -147,6 +147,10 @@ class BuildTask(models.Model):
     warnings = models.JSONField(default=list)
     priority = models.FloatField(default=0.0)
     is_expedited = models.BooleanField(default=False)
+    is_security = models.BooleanField(default=False)
+    share = models.CharField(max_length=100, blank=True)  # whose part of the fleet it takes; see `allotment.py`
+    memory_bytes = models.PositiveBigIntegerField(default=0)  # what its build takes at most, 0: nobody knows
+    disk_bytes = models.PositiveBigIntegerField(default=0)
     wave = models.PositiveIntegerField(default=0)
     estimate_seconds = models.FloatField(default=0.0)
     build_seconds = models.FloatField(null=True, blank=True)
@@ -183,6 +187,21 @@ class BuildTask(models.Model):
         indexes = [
             models.Index(
                 fields=["-priority"], condition=Q(status=TaskStatus.QUEUED, blockers=0), name="task_ready_by_priority"
+            ),
+            models.Index(
+                fields=["profile", "share", "-priority"],
+                condition=Q(status=TaskStatus.QUEUED, blockers=0),
+                name="task_ready_by_share",
+            ),
+            models.Index(
+                fields=["profile", "share", "queued_at"],
+                condition=Q(status=TaskStatus.QUEUED, blockers=0),
+                name="task_ready_since",
+            ),
+            models.Index(
+                fields=["profile"],
+                condition=Q(Q(is_expedited=True) | Q(is_security=True), status=TaskStatus.QUEUED, blockers=0),
+                name="task_ready_first",
             ),
             models.Index(fields=["status", "updated_at"], name="task_status_since"),
             models.Index(fields=["recipe", "profile"], name="task_of_recipe"),
