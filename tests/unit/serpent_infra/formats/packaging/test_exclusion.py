@@ -1,5 +1,7 @@
 """What exclusions take away."""
 
+import time
+
 import pytest
 
 from serpent_infra.formats.dependency import Capability
@@ -25,7 +27,13 @@ def test_patterns_are_searched_for_anywhere_in_the_text(pattern: str, text: str,
     assert Exclusion(["never", pattern], "x").rest([capability]) == (frozenset() if taken else {capability})
 
 
-@pytest.mark.parametrize("pattern", ["(", "[", "*", "a{2,1}", "(?P<", "(" * 5000])
+@pytest.mark.parametrize("pattern", ["(", "[", "*", "a{2,1}", "(?P<", "(?=x)", "(" * 5000])
 def test_a_pattern_that_is_none_is_named(pattern: str) -> None:
     with pytest.raises(PackagingError, match=r"^nano: the exclusion .* is no regular expression"):
         Exclusion([pattern], "nano")
+
+
+def test_no_pattern_holds_a_builder_up() -> None:
+    started = time.process_time()
+    assert not Exclusion(["(a+)+b", "(a|aa)*c", "(a*)*d"], "x").takes("a" * 10_000)
+    assert time.process_time() - started < 2
