@@ -45,6 +45,7 @@ __all__ = [
 REPLY_TO = "summit.settle"
 # More than any fleet has slots: what the scheduler looks at in one go.
 _READY_LIMIT = 2000
+_Remotes = dict[tuple[int, str], tuple[RemoteIndex, ...]]  # by profile and stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ def dispatch(*, at: datetime) -> int:
         .with_names()
         .prefetch_related("attempts")[:_READY_LIMIT]
     }
-    remotes: dict[int, tuple[RemoteIndex, ...]] = {}
+    remotes: _Remotes = {}
     return sum(_offer(tasks[chosen.task], chosen, remotes, at=at) for chosen in pair(map(_ready, tasks.values()), free))
 
 
@@ -184,16 +185,16 @@ def _ready(task: BuildTask) -> Ready:
     )
 
 
-def _offer(task: BuildTask, chosen: Pair, remotes: dict[int, tuple[RemoteIndex, ...]], *, at: datetime) -> bool:
-    attempt, slot = uuid4(), chosen.slot
+def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:
+    attempt, slot, place = uuid4(), chosen.slot, (task.profile_id, task.stream)
     try:
         with transaction.atomic():
             task.start(at=at, sentence=f"offered to {slot.builder}, slot {slot.index}")
             AttemptRef.make(task=task, attempt=attempt, builder=slot.builder, slot=slot.index, at=at)
-            if task.profile_id not in remotes:
-                remotes[task.profile_id] = publishing.remotes_of(task.profile)
+            if place not in remotes:
+                remotes[place] = publishing.remotes_of(task.profile, task.campaign)
             avalanche.offer(
-                order=_order(task, attempt, remotes[task.profile_id]),
+                order=_order(task, attempt, remotes[place]),
                 task=str(task.pk),
                 builder=slot.builder,
                 slot=slot.index,

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from summit import dispatch, doorbell, ordering
-from summit.models import BuildTask, Profile, Review, Submission, TaskEdge, Verdict
+from summit.models import BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
 from summit.needs import BlockReason
 from summit.states import IllegalTransition, SubmissionStatus, TaskStatus
 
@@ -26,10 +26,15 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
         BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0).update(blockers=F("blockers") - 1)
         waiting.update(satisfied_at=at)
         unsure = BuildTask.objects.filter(
-            profile=task.profile, status=TaskStatus.BLOCKED, block_reason__in=[BlockReason.MISSING, BlockReason.CYCLE]
-        )
+            profile=task.profile,
+            campaign=task.campaign_id,
+            status=TaskStatus.BLOCKED,
+            block_reason__in=[BlockReason.MISSING, BlockReason.CYCLE],
+        ).exists()
         # A first build shows what a recipe really provides; and a newer commit may have waited for this one to end.
-        if unsure.exists() or task.commit != task.recipe.commit:
+        if unsure and task.campaign is not None:
+            Campaign.objects.filter(pk=task.campaign.pk).update(order_requested_at=at)
+        elif task.campaign is None and (unsure or task.commit != task.recipe.commit):
             _request_plan(task.profile, at=at)
         doorbell.ring(doorbell.DISPATCH)
 
@@ -59,11 +64,20 @@ def retry(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str 
     try:
         with transaction.atomic():
             ordering.lock(task.profile)
+            _check_campaign(task)
             task.retry(at=at, actor=actor, sentence=sentence)
-            ordering.reorder(task.profile, at=at)
+            ordering.reorder(task.profile, campaign=task.campaign, at=at)
     except IntegrityError as error:
         raise IllegalTransition(f"another build of {task.source_name} for {task.profile} is open already") from error
     task.refresh_from_db()
+
+
+def _check_campaign(task: BuildTask) -> None:
+    """Raises `IllegalTransition` where a task's campaign is over, or about to be."""
+    if task.campaign_id is not None:
+        campaign = Campaign.objects.get(pk=task.campaign_id)
+        if not campaign.takes_builds:
+            raise IllegalTransition(f"the campaign of {task} is {campaign.get_status_display().lower()}")
 
 
 def give_up(task: BuildTask, *, actor: "User", why: str, at: datetime) -> None:
@@ -165,7 +179,7 @@ def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
 def _end_without_result(task: BuildTask, *, why: str, at: datetime) -> None:
     """Blocks what waits for a task that ended, and asks for a plan where a newer commit waited for that end."""
     _block_dependants(task, why=why, at=at)
-    if task.commit != task.recipe.commit:
+    if task.campaign_id is None and task.commit != task.recipe.commit:
         _request_plan(task.profile, at=at)
     doorbell.ring(doorbell.DISPATCH)
 

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 
 from serpent_infra.formats.dependency import Capability, Kind
 from summit import bulk, doorbell, publishing
-from summit.models import BuildTask, Dependency, Profile, Provider, TaskEdge
+from summit.models import BuildTask, Campaign, Dependency, Profile, Provider, TaskEdge
 from summit.needs import Edge, EdgeKind, Need, Node, Usage
 from summit.queue import Order, order
 from summit.states import IN_PROGRESS, WAITING, TaskStatus
@@ -27,12 +27,15 @@ def lock(profile: Profile) -> None:
     Profile.objects.select_for_update().get(pk=profile.pk)
 
 
-def reorder(profile: Profile, *, at: datetime) -> Order:
-    """Computes the order of all open tasks of a profile and stores what differs; then rings the dispatch."""
+def reorder(profile: Profile, *, campaign: Campaign | None = None, at: datetime) -> Order:
+    """Computes the order of all open tasks of a profile and stores what differs; then rings the dispatch.
+
+    Those of a campaign have an order of their own, among themselves and against what its stream offers.
+    """
     with transaction.atomic():
         lock(profile)
-        tasks = _tasks(profile)
-        offer = publishing.offer_to(profile)
+        tasks = _tasks(profile, campaign)
+        offer = publishing.offer_to(profile, campaign)
         waiting = {key for key, task in tasks.items() if task.status in WAITING}
         pending = Q(kind=EdgeKind.STAGED) | Q(satisfied_at__isnull=True)
         edges = list(TaskEdge.objects.filter(pending, task__in=waiting))
@@ -45,10 +48,13 @@ def reorder(profile: Profile, *, at: datetime) -> Order:
     return found
 
 
-def _tasks(profile: Profile) -> dict[int, BuildTask]:
-    """Fetches open tasks, and closed ones without a result that are still what their recipe wants."""
-    held = Q(status__in=sorted(_HELD), recipe__removed_at__isnull=True, commit=F("recipe__commit"))
-    rows = BuildTask.objects.filter(held | Q(status__in=sorted(WAITING | IN_PROGRESS)), profile=profile).order_by("pk")
+def _tasks(profile: Profile, campaign: Campaign | None) -> dict[int, BuildTask]:
+    """Fetches open tasks, and closed ones without a result that are still what their recipe, or the campaign, wants."""
+    held = Q(status__in=sorted(_HELD))
+    if campaign is None:
+        held &= Q(recipe__removed_at__isnull=True, commit=F("recipe__commit"))
+    rows = BuildTask.objects.filter(held | Q(status__in=sorted(WAITING | IN_PROGRESS)), profile=profile)
+    rows = rows.filter(campaign=campaign).order_by("pk")
     found: dict[int, BuildTask] = {}
     newest: dict[int, BuildTask] = {}
     for task in rows:

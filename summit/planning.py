@@ -69,7 +69,7 @@ def plan(profile: Profile, *, at: datetime) -> Plan:
     with transaction.atomic():
         ordering.lock(profile)
         stream = publishing.stream_of(profile)
-        recipes = _recipes(profile)
+        recipes = recipes_of(profile)
         names = _names(recipes, architecture=profile.architecture)
         found = [lack for recipe in recipes if (lack := lacks(recipe, names[recipe.pk], stream)) is not None]
         superseded = _withdraw(profile, {lack.recipe.pk for lack in found}, at=at)
@@ -91,7 +91,7 @@ def plan(profile: Profile, *, at: datetime) -> Plan:
     )
 
 
-def _recipes(profile: Profile) -> list[Recipe]:
+def recipes_of(profile: Profile) -> list[Recipe]:
     """Fetches the project's recipes that may be built for the profile's architecture."""
     rows = Recipe.objects.buildable().filter(repository__project=profile.project_id).select_related("repository")
     host = {profile.architecture, "native", f"emul32/{profile.architecture}", "emul32"}
@@ -110,7 +110,9 @@ def _names(recipes: Collection[Recipe], *, architecture: str) -> Mapping[int, se
 
 def _withdraw(profile: Profile, lacking: set[int], *, at: datetime) -> int:
     """Supersedes waiting tasks whose recipe is gone, or that the stream no longer lacks."""
-    stale = BuildTask.objects.filter(profile=profile, status__in=sorted(WAITING)).exclude(recipe__in=lacking)
+    stale = BuildTask.objects.filter(profile=profile, campaign=None, status__in=sorted(WAITING))
+    # A rebuild is wanted although the stream offers it.
+    stale = stale.exclude(recipe__in=lacking).exclude(submission__is_rebuild=True, recipe__removed_at__isnull=True)
     count = 0
     for task in stale.select_related("recipe"):
         gone = "the recipe is gone" if task.recipe.is_removed else "the stream offers it already"
@@ -121,7 +123,7 @@ def _withdraw(profile: Profile, lacking: set[int], *, at: datetime) -> int:
 def _choose(profile: Profile, found: list[Lack]) -> tuple[list[Lack], list[BuildTask]]:
     """Leaves out what was asked for before; gives the waiting tasks of older commits that are to be replaced."""
     known: dict[int, list[BuildTask]] = {}
-    rows = BuildTask.objects.filter(profile=profile, recipe__in=[lack.recipe.pk for lack in found])
+    rows = BuildTask.objects.filter(profile=profile, campaign=None, recipe__in=[lack.recipe.pk for lack in found])
     for task in rows.exclude(status=TaskStatus.SUPERSEDED).order_by("pk"):
         known.setdefault(task.recipe_id, []).append(task)
     wanted, replaced = [], []
@@ -160,45 +162,37 @@ def _link(replaced: Iterable[BuildTask], tasks: Iterable[BuildTask]) -> None:
 def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[BuildTask]:
     busy = set(
         BuildTask.objects.open()
-        .filter(profile=profile, recipe__in=[lack.recipe.pk for lack in wanted])
+        .filter(profile=profile, campaign=None, recipe__in=[lack.recipe.pk for lack in wanted])
         .values_list("recipe", flat=True)
     )
     wanted = [lack for lack in wanted if lack.recipe.pk not in busy]
     submissions = _submissions(profile, [lack.recipe for lack in wanted], at=at)
-    estimates = _estimates(profile, wanted)
+    estimates = estimates_of(profile, [lack.recipe.name for lack in wanted])
     tasks = []
     for lack in wanted:
         recipe, submission = lack.recipe, submissions[lack.recipe.repository_id, lack.recipe.commit]
         if submission.status == SubmissionStatus.REJECTED:
             continue
-        is_accepted = submission.status == SubmissionStatus.ACCEPTED
         tasks.append(
-            BuildTask(
-                submission=submission,
+            BuildTask.wish(
                 recipe=recipe,
                 profile=profile,
-                purpose=profile.purpose,
+                submission=submission,
                 reason=lack.reason,
-                commit=recipe.commit,
-                recipe_path=recipe.path,
-                source_name=recipe.name,
-                version=recipe.version,
-                release=recipe.release,
                 build_release=lack.build_release,
-                architecture=profile.architecture,
-                package_names=recipe.package_names,
-                source_date_epoch=int(recipe.changed_at.timestamp()) if recipe.changed_at else 0,
-                status=TaskStatus.QUEUED if is_accepted else TaskStatus.IN_REVIEW,
-                estimate_seconds=estimates.get(recipe.name, DEFAULT_ESTIMATE),
-                created_at=at,
-                queued_at=at if is_accepted else None,
-                updated_at=at,
+                estimate=estimates.get(recipe.name, DEFAULT_ESTIMATE),
+                at=at,
             )
         )
+    save_all(tasks, at=at)
+    return tasks
+
+
+def save_all(tasks: list[BuildTask], *, at: datetime) -> None:
+    """Saves new tasks, each with the event that tells why it is wanted."""
     BuildTask.objects.bulk_create(tasks, batch_size=_CHUNK)
     events = [TaskEvent(task=task, at=at, target=task.status, sentence=task.reason) for task in tasks]
     TaskEvent.objects.bulk_create(events, batch_size=_CHUNK)
-    return tasks
 
 
 def _submissions(profile: Profile, recipes: Iterable[Recipe], *, at: datetime) -> Mapping[tuple[int, str], Submission]:
@@ -209,7 +203,10 @@ def _submissions(profile: Profile, recipes: Iterable[Recipe], *, at: datetime) -
     known = {
         (row.repository_id, row.commit): row
         for row in Submission.objects.filter(
-            purpose=profile.purpose, repository__project=profile.project_id, commit__in={key[1] for key in firsts}
+            purpose=profile.purpose,
+            is_rebuild=False,
+            repository__project=profile.project_id,
+            commit__in={key[1] for key in firsts},
         )
     }
     people = _people({recipe.author_email.lower() for recipe in firsts.values() if recipe.author_email})
@@ -247,9 +244,8 @@ def _people(emails: set[str]) -> Mapping[str, User]:
     return {email: users[0] for email, users in found.items() if len(users) == 1}
 
 
-def _estimates(profile: Profile, wanted: Iterable[Lack]) -> Mapping[str, float]:
+def estimates_of(profile: Profile, names: Collection[str]) -> Mapping[str, float]:
     """Gives the median of the latest build times of each recipe on the profile's architecture, in seconds."""
-    names = [lack.recipe.name for lack in wanted]
     rows = BuildTask.objects.filter(
         source_name__in=names, architecture=profile.architecture, status=TaskStatus.COMPLETED, build_seconds__gt=0
     )

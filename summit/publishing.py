@@ -10,22 +10,26 @@ from datetime import datetime
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.wire.orders import RemoteIndex
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
-from summit.models import AttemptRef, BuildTask, Profile, Purpose
+from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose
 from vessel import interfaces as vessel
-from vessel.interfaces import ImportReport, ImportStatus, PublishedPackage
+from vessel.interfaces import ImportReport, ImportStatus, Merge, PublishedPackage
 
 __all__ = [
     "REPLY_TO",
     "ImportReport",
     "ImportStatus",
+    "Merge",
     "Offer",
     "PublishedPackage",
     "Stream",
     "StreamUnfit",
     "acknowledge",
+    "branch",
+    "drop",
     "ensure_streams",
     "forget",
     "import_of",
+    "merge",
     "offer_to",
     "packages_of",
     "remotes_of",
@@ -51,7 +55,7 @@ class Stream:
 
 
 class StreamUnfit(Exception):
-    """A profile cannot publish where it says; the message says why."""
+    """A profile or a campaign cannot publish where it says; the message says why."""
 
 
 _known: dict[tuple[str, str, str, str], Stream] = {}
@@ -83,13 +87,39 @@ def ensure_streams(profile: Profile, *, at: datetime) -> None:
         raise StreamUnfit(f"{profile.channel}/{profile.stream}: {error}") from error
 
 
-def stream_of(profile: Profile) -> Stream:
-    """Reads what the profile's own stream offers now; empty where there is no such stream yet."""
-    return _read(profile.channel, profile.stream, profile.architecture)
+def branch(campaign: Campaign, *, at: datetime) -> None:
+    """Makes a campaign's stream, which begins as what its profile's offers now; raises `StreamUnfit`."""
+    profile = campaign.profile
+    try:
+        vessel.branch_stream(channel=profile.channel, stream=profile.stream, branch=campaign.stream, at=at)
+    except (vessel.ChannelMismatch, vessel.UnknownStream) as error:
+        raise StreamUnfit(str(error)) from error
 
 
-def offer_to(profile: Profile) -> Offer:
-    """Joins the profile's own stream, its other remotes and its base image."""
+def merge(campaign: Campaign, *, who: str, why: str, at: datetime) -> Merge:
+    """Publishes all of a campaign in one version of its profile's stream, once; raises `StreamUnfit`."""
+    profile = campaign.profile
+    try:
+        return vessel.merge_branch(
+            channel=profile.channel, branch=campaign.stream, stream=profile.stream, who=who, why=why, at=at
+        )
+    except (vessel.ChannelMismatch, vessel.UnknownStream, vessel.NotAdmissible) as error:
+        raise StreamUnfit(str(error)) from error
+
+
+def drop(campaign: Campaign, *, at: datetime) -> bool:
+    """Takes a campaign's stream away; False while something is still being imported into it."""
+    return vessel.drop_branch(channel=campaign.profile.channel, branch=campaign.stream, at=at)
+
+
+def stream_of(profile: Profile, campaign: Campaign | None = None) -> Stream:
+    """Reads what the profile's own stream, or a campaign's, offers now; empty where there is no such stream yet."""
+    stream = profile.stream if campaign is None else campaign.stream
+    return _read(profile.channel, stream, profile.architecture)
+
+
+def offer_to(profile: Profile, campaign: Campaign | None = None) -> Offer:
+    """Joins the profile's own stream, or a campaign's in its place, its other remotes and its base image."""
     by_capability: dict[Capability, PublishedPackage] = {}
     knows_all = True
     for remote in sorted(profile.remotes.all(), key=lambda remote: remote.priority):
@@ -97,7 +127,7 @@ def offer_to(profile: Profile) -> Offer:
             by_capability.update(_read(remote.channel, remote.stream, profile.architecture).by_capability)
         else:
             knows_all = False
-    by_capability.update(stream_of(profile).by_capability)
+    by_capability.update(stream_of(profile, campaign).by_capability)
     return Offer(by_capability=by_capability, base=profile.base_capabilities(), knows_all=knows_all)
 
 
@@ -115,11 +145,15 @@ def packages_of(source_name: str, profile: Profile) -> list[PublishedPackage]:
     return packages
 
 
-def remotes_of(profile: Profile) -> tuple[RemoteIndex, ...]:
-    """Gives a profile's remotes, the larger priority first, each of ours pinned to the version it points to now."""
+def remotes_of(profile: Profile, campaign: Campaign | None = None) -> tuple[RemoteIndex, ...]:
+    """Gives a profile's remotes, the larger priority first, each of ours pinned to the version it points to now.
+
+    A campaign's stream stands in the place of the profile's own.
+    """
+    own = profile.stream if campaign is None else campaign.stream
     found = []
     for name, channel, stream, uri, priority in (
-        (f"{profile.channel}-{profile.stream}", profile.channel, profile.stream, "", _OWN_PRIORITY),
+        (f"{profile.channel}-{own}", profile.channel, own, "", _OWN_PRIORITY),
         *((row.name, row.channel, row.stream, row.index_uri, row.priority) for row in profile.remotes.all()),
     ):
         address = uri or vessel.index_uri(
@@ -141,7 +175,7 @@ def request_import(
         order=vessel.ImportOrder(
             reference=name,
             channel=task.profile.channel,
-            stream=task.profile.stream,
+            stream=task.stream,
             base_uri=base_uri,
             audience=audience,
             files=tuple(file for file in artefacts if file.kind is ArtefactKind.PACKAGE),
