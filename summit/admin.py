@@ -22,17 +22,17 @@ class RemoteInline(admin.TabularInline[Remote, Profile]):
 
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin[Project]):
-    """Projects: name them, pause and resume them."""
+    """Projects: name them; they are paused and resumed on their pages, where it is recorded who did so and why."""
 
     list_display = ("slug", "title", "is_paused", "created_at")
-    list_editable = ("is_paused",)
+    readonly_fields = ("is_paused",)
     search_fields = ("slug", "title")
     prepopulated_fields = {"slug": ("title",)}
 
 
 @admin.register(Profile)
 class ProfileAdmin(admin.ModelAdmin[Profile]):
-    """Profiles: architecture, remotes, stream; pause, and plan anew."""
+    """Profiles: architecture, remotes, stream; plan anew. They are paused and resumed on their project's page."""
 
     list_display = (
         "project",
@@ -48,6 +48,7 @@ class ProfileAdmin(admin.ModelAdmin[Profile]):
     list_display_links = ("name",)
     list_filter = ("architecture", "purpose", "is_paused")
     list_select_related = ("project",)
+    readonly_fields = ("is_paused",)
     inlines = (RemoteInline,)
     actions = ("plan_anew",)
 

@@ -1,4 +1,4 @@
-"""What a person fills in: the verdict of a review."""
+"""What a person fills in: the verdict of a review, and why they order something."""
 
 from django import forms
 
@@ -17,3 +17,9 @@ class VerdictForm(ReviewForm):
     """The comment together with the verdict, as the server reads it."""
 
     verdict = forms.ChoiceField(choices=Verdict.choices)
+
+
+class ReasonForm(forms.Form):
+    """Why a person orders something: kept with who and when."""
+
+    reason = forms.CharField(required=False, max_length=300)

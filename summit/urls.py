@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from summit.views import builds, home, projects, queue, recipes, repositories, submissions, webhooks
+from summit.views import builds, controls, home, projects, queue, recipes, repositories, submissions, webhooks
 
 app_name = "summit"
 _COLLECTION = "~/<slug:project>/<slug:repository>"
@@ -20,9 +20,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COLLECTION}/<str:name>", recipes.recipe_detail, name="recipe_detail"),
     path("builds/", builds.build_list, name="build_list"),
     path("builds/<int:pk>/", builds.build_detail, name="build_detail"),
-    path("builds/<int:pk>/retry/", builds.build_retry, name="build_retry"),
-    path("builds/<int:pk>/cancel/", builds.build_cancel, name="build_cancel"),
-    path("builds/<int:pk>/expedite/", builds.build_expedite, name="build_expedite"),
+    path("builds/<int:pk>/retry/", controls.build_retry, name="build_retry"),
+    path("builds/<int:pk>/cancel/", controls.build_cancel, name="build_cancel"),
+    path("builds/<int:pk>/expedite/", controls.build_expedite, name="build_expedite"),
+    path("builds/<int:pk>/fail/", controls.build_fail, name="build_fail"),
+    path("projects/<slug:project>/pause/", controls.project_pause, name="project_pause"),
+    path("projects/<slug:project>/resume/", controls.project_resume, name="project_resume"),
+    path("projects/<slug:project>/profiles/<slug:profile>/pause/", controls.profile_pause, name="profile_pause"),
+    path("projects/<slug:project>/profiles/<slug:profile>/resume/", controls.profile_resume, name="profile_resume"),
     path("attempts/<uuid:attempt>/", builds.attempt, name="attempt"),
     path("queue/", queue.queue, name="queue"),
     path("submissions/<int:pk>/", submissions.submission_detail, name="submission_detail"),

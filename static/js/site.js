@@ -63,9 +63,11 @@ function refreshTimes() {
 
 setInterval(() => document.hidden || refreshTimes(), 1000);
 
-// A page in a hidden tab need not ask; the next tick after it is shown again does.
+// A page in a hidden tab need not ask; nor is a field replaced while somebody writes in it. The next tick does.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
+  const part = event.detail.elt;
+  const field = document.activeElement?.matches("input, textarea") && part.contains(document.activeElement);
+  if ((document.hidden || field) && part.matches("[data-poll]")) event.preventDefault();
 });
 
 // A menu closes when the attention goes elsewhere.

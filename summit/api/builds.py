@@ -78,7 +78,7 @@ class BuildDetail(RetrieveAPIView[BuildTask]):
 
 
 class _BuildAction(APIView):
-    """What the three orders share: find, check the right, act, answer with the build as it is then."""
+    """What the orders share: find, check the right, read the reason, act, answer with the build as it is then."""
 
     permission_classes = (IsAuthenticated,)
 
@@ -90,8 +90,9 @@ class _BuildAction(APIView):
         task = get_object_or_404(BuildTask.objects.visible_to(user).with_names(), pk=pk)
         if not right(user, task):
             raise PermissionDenied
+        why = serializers.read_reason(request)
         try:
-            act(task, user)
+            act(task, user, why, at=timezone.now())
         except IllegalTransition as refusal:
             raise Conflict(f"{refusal}.") from refusal
         task.refresh_from_db()
@@ -101,39 +102,56 @@ class _BuildAction(APIView):
 class BuildRetry(_BuildAction):
     """Orders a failed or cancelled build once more."""
 
-    @extend_schema(request=None, responses=serializers.BuildDetailSerializer)
+    @extend_schema(request=serializers.ReasonSerializer, responses=serializers.BuildDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Opens it again at the same commit."""
-        at = timezone.now()
         return self.order(
-            request, pk, right=permissions.can_retry, act=lambda task, user: lifecycle.retry(task, actor=user, at=at)
+            request,
+            pk,
+            right=permissions.can_retry,
+            act=lambda task, user, why, at: lifecycle.retry(task, actor=user, sentence=why, at=at),
         )
 
 
 class BuildCancel(_BuildAction):
     """Cancels a build that is not over."""
 
-    @extend_schema(request=None, responses=serializers.BuildDetailSerializer)
+    @extend_schema(request=serializers.ReasonSerializer, responses=serializers.BuildDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Ends it and its running attempt."""
-        at = timezone.now()
         return self.order(
-            request, pk, right=permissions.can_cancel, act=lambda task, user: lifecycle.cancel(task, actor=user, at=at)
+            request,
+            pk,
+            right=permissions.can_cancel,
+            act=lambda task, user, why, at: lifecycle.cancel(task, actor=user, sentence=why, at=at),
+        )
+
+
+class BuildFail(_BuildAction):
+    """Marks a build that is not over as failed."""
+
+    @extend_schema(request=serializers.ReasonSerializer, responses=serializers.BuildDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Ends it and its running attempt, and blocks what waits for it."""
+        return self.order(
+            request,
+            pk,
+            right=permissions.can_give_up,
+            act=lambda task, user, why, at: lifecycle.give_up(task, actor=user, why=why, at=at),
         )
 
 
 class BuildExpedite(_BuildAction):
     """Puts a build, and what it waits for, before all others."""
 
-    @extend_schema(request=None, responses=serializers.BuildDetailSerializer)
+    @extend_schema(request=serializers.ReasonSerializer, responses=serializers.BuildDetailSerializer)
     def post(self, request: Request, pk: int) -> Response:
         """Hurries it."""
-        at = timezone.now()
         return self.order(
             request,
             pk,
             right=permissions.can_expedite,
-            act=lambda task, user: lifecycle.expedite(task, actor=user, at=at),
+            act=lambda task, user, why, at: lifecycle.expedite(task, actor=user, why=why, at=at),
         )
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from summit import dispatch, explain
 from summit.models import (
     BuildTask,
+    ControlEvent,
     Profile,
     Project,
     Recipe,
@@ -219,6 +221,30 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
             *("id", "project", "repository", "commit", "title", "author", "author_name", "purpose", "status"),
             *("created_at", "decided_at", "builds", "reviews"),
         )
+
+
+class ControlSerializer(serializers.ModelSerializer[ControlEvent]):
+    """Somebody paused or resumed a project, or one profile of it."""
+
+    profile = serializers.SlugRelatedField[Any](slug_field="name", read_only=True)
+    actor = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    class Meta:
+        model = ControlEvent
+        fields = ("at", "action", "profile", "actor", "sentence")
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why somebody orders something; kept with who and when."""
+
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=300)
+
+
+def read_reason(request: Request) -> str:
+    """Reads the reason that came with an order, "" where none did; 400 where it is no text, or too long."""
+    given = ReasonSerializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    return str(given.validated_data["reason"])
 
 
 class VerdictSerializer(serializers.Serializer[Any]):

@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from summit.api import builds, recipes, webhooks
+from summit.api import builds, controls, recipes, webhooks
 
 _REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
+_PROFILE = "projects/<slug:slug>/profiles/<slug:profile>/"
 
 urlpatterns = [
     path("projects/", recipes.ProjectList.as_view(), name="api-projects"),
     path("projects/<slug:slug>/", recipes.ProjectDetail.as_view(), name="api-project"),
+    path("projects/<slug:slug>/controls/", controls.ControlList.as_view(), name="api-project-controls"),
+    path("projects/<slug:slug>/pause/", controls.ProjectPause.as_view(), name="api-project-pause"),
+    path("projects/<slug:slug>/resume/", controls.ProjectResume.as_view(), name="api-project-resume"),
+    path(f"{_PROFILE}pause/", controls.ProfilePause.as_view(), name="api-profile-pause"),
+    path(f"{_PROFILE}resume/", controls.ProfileResume.as_view(), name="api-profile-resume"),
     path("repositories/", recipes.RepositoryList.as_view(), name="api-repositories"),
     path(_REPOSITORY, recipes.RepositoryDetail.as_view(), name="api-repository"),
     path(f"{_REPOSITORY}refresh/", recipes.RepositoryRefresh.as_view(), name="api-repository-refresh"),
@@ -19,6 +25,7 @@ urlpatterns = [
     path("builds/<int:pk>/", builds.BuildDetail.as_view(), name="api-build"),
     path("builds/<int:pk>/retry/", builds.BuildRetry.as_view(), name="api-build-retry"),
     path("builds/<int:pk>/cancel/", builds.BuildCancel.as_view(), name="api-build-cancel"),
+    path("builds/<int:pk>/fail/", builds.BuildFail.as_view(), name="api-build-fail"),
     path("builds/<int:pk>/expedite/", builds.BuildExpedite.as_view(), name="api-build-expedite"),
     path("submissions/", builds.SubmissionList.as_view(), name="api-submissions"),
     path("submissions/<int:pk>/", builds.SubmissionDetail.as_view(), name="api-submission"),

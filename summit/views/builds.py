@@ -2,21 +2,17 @@
 
 from uuid import UUID
 
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from serpent_infra.accounts.people import signed_in
-from serpent_infra.views import conflict
-from summit import dispatch, explain, lifecycle, permissions, publishing
+from summit import dispatch, explain, publishing
 from summit.models import AttemptRef, BuildTask, TaskEdge
-from summit.states import IN_PROGRESS, WAITING, IllegalTransition, TaskStatus
+from summit.states import IN_PROGRESS, WAITING, TaskStatus
+from summit.views.controls import orders_of
 
 PAGE_SIZE = 50
 LOG_TAIL_BYTES = 64 * 1024  # what the page shows without script
@@ -76,11 +72,7 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "imported": publishing.import_of(chosen.reference.import_reference)
         if chosen and chosen.reference.import_reference
         else None,
-        "can_retry": task.can_retry(request.user),
-        "can_cancel": task.can_cancel(request.user),
-        "can_expedite": task.status in WAITING
-        and not task.is_expedited
-        and task.recipe.repository.can_push(request.user),
+        "orders": orders_of(task, request.user),
     }
     if getattr(request, "htmx", False):
         return render(request, "summit/_build.html", context)
@@ -95,51 +87,6 @@ def attempt(request: HttpRequest, attempt: UUID) -> HttpResponse:
     tasks = BuildTask.objects.visible_to(request.user)
     reference = get_object_or_404(AttemptRef.objects.filter(task__in=tasks).select_related("task"), attempt=attempt)
     return redirect(f"{reference.task.get_absolute_url()}?attempt={reference.number}")
-
-
-@login_required
-@require_POST
-def build_retry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Orders a failed or cancelled build once more."""
-    task = _visible(request, pk)
-    if not permissions.can_retry(request.user, task):
-        raise PermissionDenied
-    try:
-        lifecycle.retry(task, actor=signed_in(request), at=timezone.now())
-    except IllegalTransition as refusal:
-        return conflict(request, f"{refusal}.")
-    messages.success(request, "The build is queued once more.")
-    return redirect(task)
-
-
-@login_required
-@require_POST
-def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    """Cancels a build that is not over."""
-    task = _visible(request, pk)
-    if not permissions.can_cancel(request.user, task):
-        raise PermissionDenied
-    try:
-        lifecycle.cancel(task, actor=signed_in(request), at=timezone.now())
-    except IllegalTransition as refusal:
-        return conflict(request, f"{refusal}.")
-    messages.success(request, "The build is cancelled.")
-    return redirect(task)
-
-
-@login_required
-@require_POST
-def build_expedite(request: HttpRequest, pk: int) -> HttpResponse:
-    """Puts a waiting build, and what it waits for, before all others."""
-    task = _visible(request, pk)
-    if not permissions.can_expedite(request.user, task):
-        raise PermissionDenied
-    try:
-        lifecycle.expedite(task, actor=signed_in(request), at=timezone.now())
-    except IllegalTransition as refusal:
-        return conflict(request, f"{refusal}.")
-    messages.success(request, "The build, and what it waits for, goes before all others.")
-    return redirect(task)
 
 
 def _visible(request: HttpRequest, pk: int) -> BuildTask:

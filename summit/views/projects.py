@@ -5,8 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from summit.models import Project, Repository
+from summit.models import ControlEvent, Project, Repository
 from summit.models.repositories import RepositoryQuerySet
+from summit.views.controls import switch
+
+MOST_CONTROLS = 20
 
 
 @require_safe
@@ -24,11 +27,16 @@ def project_list(request: HttpRequest) -> HttpResponse:
 def project_detail(request: HttpRequest, project: str) -> HttpResponse:
     """Shows one project: its repositories, and the profiles it is built for."""
     found = get_object_or_404(Project, slug=project)
+    profiles = found.profiles.order_by("name").prefetch_related("remotes").select_related("project")
+    can_control = found.can_control(request.user)
     context = {
         "section": "collections",
         "project": found,
         "repositories": _with_counts(found.repositories.visible_to(request.user)),
-        "profiles": found.profiles.order_by("name").prefetch_related("remotes"),
+        "profiles": [(profile, [switch(profile)] if can_control else []) for profile in profiles],
+        "orders": [switch(found)] if can_control else [],
+        "can_control": can_control,
+        "controls": ControlEvent.objects.of(found)[:MOST_CONTROLS],
     }
     return render(request, "summit/project_detail.html", context)
 

@@ -99,11 +99,13 @@ def test_visitors_and_strangers_order_nothing(client: Client, task: BuildTask, a
 
 def test_who_may_push_cancels_and_retries(client: Client, task: BuildTask, packager: User) -> None:
     client.force_login(packager)
-    answer = client.post(f"/api/v1/builds/{task.pk}/cancel/")
+    answer = client.post(f"/api/v1/builds/{task.pk}/cancel/", content_type="application/json")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
-    again = client.post(f"/api/v1/builds/{task.pk}/cancel/")
+    again = client.post(f"/api/v1/builds/{task.pk}/cancel/", content_type="application/json")
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
-    assert client.post(f"/api/v1/builds/{task.pk}/retry/").json()["status"] == "blocked"
+    assert (
+        client.post(f"/api/v1/builds/{task.pk}/retry/", content_type="application/json").json()["status"] == "blocked"
+    )
     assert task.events.filter(actor=packager).count() == 2
 
 
@@ -159,7 +161,9 @@ def test_expediting_hurries_what_a_build_waits_for_too(
     make_recipe(repository, "nano")
     planning.plan(profile, at=AT)
     client.force_login(packager)
-    client.post(f"/api/v1/builds/{BuildTask.objects.get(source_name='libpng').pk}/expedite/")
+    client.post(
+        f"/api/v1/builds/{BuildTask.objects.get(source_name='libpng').pk}/expedite/", content_type="application/json"
+    )
     hurried = BuildTask.objects.filter(is_expedited=True).values_list("source_name", flat=True)
     assert set(hurried) == {"zlib", "libpng"}
 
