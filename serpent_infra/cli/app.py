@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from serpent_infra.cli import extract, index, inspect
+from serpent_infra.cli import extract, index, inspect, manifest, recipe
 
 app = typer.Typer(
     name="serpent",
@@ -36,6 +36,8 @@ def _serpent(
 app.command("inspect")(inspect.inspect)
 app.command("extract")(extract.extract)
 app.command("index")(index.index)
+app.add_typer(manifest.app, name="manifest")
+app.add_typer(recipe.app, name="recipe")
 
 
 def main() -> None:

@@ -92,6 +92,7 @@ class _Run:
             f"{error.reason}; {token[0]} leads there" if is_known else error.reason,
             line=before.count("\n") + 1,
             column=len(before) - before.rfind("\n"),
+            name=token[0],
         )
 
     def _literal(self, text: str) -> None:

@@ -191,4 +191,4 @@ class _StageWriter:
             if first is None or error.line is None:
                 raise ScriptError(reason) from error
             before = 1 if key == "environment" else 0  # the line of the prefix
-            raise ScriptError(reason, line=first + error.line - 1 - before) from error
+            raise ScriptError(reason, line=first + error.line - 1 - before, name=error.name) from error

@@ -41,7 +41,8 @@ def _flag_names(macros: Macros, choice: TuningChoice) -> tuple[str, ...]:
     group = macros.tuning.get(choice.group)
     if group is None:
         known = ", ".join(sorted(macros.tuning))
-        raise ScriptError(f"the tuning group {shown(choice.group)} is unknown; known are {known}", line=choice.line)
+        reason = f"the tuning group {shown(choice.group)} is unknown; known are {known}"
+        raise ScriptError(reason, line=choice.line, name=choice.group)
     if not choice.enabled:
         return group.disabled
     return _enabled(group, choice)
@@ -54,7 +55,7 @@ def _enabled(group: TuningGroup, choice: TuningChoice) -> tuple[str, ...]:
     if option not in group.options:
         known = ", ".join(group.options) or "none"
         reason = f"the tuning group {choice.group!r} has no choice {shown(option)}; its choices are: {known}"
-        raise ScriptError(reason, line=choice.line)
+        raise ScriptError(reason, line=choice.line, name=option)
     return group.options[option]
 
 
