@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from serpent_infra.formats.packaging.analysis import Site
 from serpent_infra.formats.packaging.elf import ElfFacts
-from serpent_infra.formats.packaging.errors import PackagingError
 from serpent_infra.formats.packaging.inside import make_directories_inside
-from serpent_infra.formats.packaging.tree import TreePath, look_at
+from serpent_infra.formats.packaging.tree import TreePath, look_at, refusing
 
 _HEAD = 2  # hexadecimal digits of a build id that name its directory
 
@@ -37,28 +36,26 @@ def _split(site: Site, found: TreePath, debug_path: str) -> tuple[TreePath, ...]
     target = site.install_root / debug_path.lstrip("/")
     if target.exists() or target.is_symlink():  # the same build id again: a copy or a hard link of a file done before
         return ()
-    try:
+    with refusing(posixpath.dirname(debug_path)):
         make_directories_inside(site.install_root, posixpath.dirname(debug_path))
-    except OSError as error:
-        reason = f"{posixpath.dirname(debug_path)} cannot hold debug symbols: {error.strerror}"
-        raise PackagingError(reason, paths=(posixpath.dirname(debug_path),)) from error
     tool = f"{site.tools.prefix}objcopy"
     source, link = site.tool_path(found.path), site.tool_path(debug_path)
-    if not _run(site, [tool, "--only-keep-debug", source, link]) or not target.is_file():
+    if not _run(site, found, [tool, "--only-keep-debug", source, link]) or not target.is_file():
         return ()
-    _run(site, [tool, f"--add-gnu-debuglink={link}", source])
-    return (look_at(site.install_root, debug_path),)
+    _run(site, found, [tool, f"--add-gnu-debuglink={link}", source])
+    with refusing(debug_path):
+        return (look_at(site.install_root, debug_path),)
 
 
 def _strip(site: Site, found: TreePath) -> None:
     is_program = posixpath.basename(posixpath.dirname(found.path)) in {"bin", "sbin"}
     options = [] if is_program else ["-g", "--strip-unneeded"]
-    _run(site, [f"{site.tools.prefix}strip", *options, site.tool_path(found.path)])
+    _run(site, found, [f"{site.tools.prefix}strip", *options, site.tool_path(found.path)])
 
 
-def _run(site: Site, arguments: Sequence[str]) -> bool:
+def _run(site: Site, found: TreePath, arguments: Sequence[str]) -> bool:
     result = site.tools.run(arguments)
     if result.status != 0:
         lines = result.errors.strip().splitlines() or [f"status {result.status}"]
-        site.tools.say(f"{arguments[0]}: {lines[-1]}")
+        site.say(found.path, f"{arguments[0]}: {lines[-1]}")
     return result.status == 0

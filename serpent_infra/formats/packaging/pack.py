@@ -21,6 +21,7 @@ from serpent_infra.formats.stone.writer import write_package
 
 DEBUG_SUFFIX = "-dbginfo"
 _CHUNK = 2**20
+_MAX_FILE_NAME = 240  # bytes; file systems hold 255, and a file being written has a longer name
 
 
 class PackedKind(StrEnum):
@@ -66,6 +67,8 @@ def pack(
     try:
         for bucket in buckets:
             meta = package_meta(recipe, bucket, architecture=architecture, build_release=build_release)
+            if len(meta.file_name) > _MAX_FILE_NAME:
+                raise PackagingError(f"the package's file name {meta.file_name} is over {_MAX_FILE_NAME} bytes long")
             metas.append(meta)
             tools.say(f"packing {meta.file_name}: {len(bucket.files)} paths")
             path = output_dir / meta.file_name

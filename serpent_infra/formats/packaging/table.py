@@ -12,8 +12,8 @@ from serpent_infra.formats.script.expansion import Names, expand
 from serpent_infra.formats.script.macros import package_templates
 from serpent_infra.formats.script.targets import build_targets
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
-"""What a package may be called: names become names of files."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,159}")
+"""What a package may be called, for names become names of files: a recipe's 128 characters and a suffix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +73,8 @@ def _names(recipe: Recipe) -> Names:
 def _name(raw_name: str, names: Names) -> str:
     name = _expanded(raw_name, names)
     if not _NAME.fullmatch(name):
-        expected = "letters, digits and ._+~:@- from a letter or digit on"
-        raise PackagingError(f"{name!r} is no name of a package; expected {expected}, 128 at most")
+        expected = "letters, digits and ._+~:@- from a letter or digit on, 160 at most"
+        raise PackagingError(f"{name[:200]!r} is no name of a package; expected {expected}")
     return name
 
 

@@ -1,5 +1,6 @@
 """The paths of an install tree, in the order that layouts have them (stone-spec 5.3)."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,9 @@ USR = "/usr/"
 _PLAIN_DIRECTORY = 0o040755
 _NAMED_PATHS = 20  # how many paths an error carries
 _SHOWN = 200  # characters of a path in a sentence
+_FAULTS_OF_THE_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,12 @@ def readable(path: str) -> str:
 
 @contextmanager
 def refusing(path: str) -> Iterator[None]:
-    """Turns an `OSError` of the block into a `PackagingError` that names the path."""
+    """Turns an `OSError` of the block into a `PackagingError` that names the path; a machine that fails stays one."""
     try:
         yield
     except OSError as error:
+        if error.errno in _FAULTS_OF_THE_MACHINE:
+            raise
         shown = readable(path)
         raise PackagingError(f"{shown}: {error.strerror or error}", paths=(shown,)) from error
 

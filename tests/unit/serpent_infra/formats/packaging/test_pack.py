@@ -245,7 +245,7 @@ def test_a_link_in_the_place_of_the_debug_directory_fails(root: Path, tmp_path: 
     program = put(root, "/usr/bin/twice")
     subprocess.run(["gcc", "-g", "-Wl,--build-id=sha1", source, "-o", program], check=True)
     (root / "usr/lib").symlink_to(outside)
-    with pytest.raises(PackagingError, match="cannot hold debug symbols"):
+    with pytest.raises(PackagingError, match=r"^/usr/lib/debug/\.build-id/[0-9a-f]{2}: "):
         packed(root)
     assert list(outside.iterdir()) == []
 
@@ -259,7 +259,7 @@ def test_a_tool_that_fails_is_told_and_stops_nothing(root: Path, tmp_path: Path)
     lines: list[str] = []
     tools = Tools(run=lambda _arguments: ToolResult(1, "", "first\nno such thing\n"), say=lines.append)
     assert packed(root, tools=tools)[0].package == "twice"
-    assert lines[:2] == ["objcopy: no such thing", "strip: no such thing"]
+    assert lines[:2] == ["/usr/bin/twice: objcopy: no such thing", "/usr/bin/twice: strip: no such thing"]
 
 
 def test_manual_pages_are_compressed_where_asked_for(root: Path) -> None:

@@ -129,7 +129,7 @@ packages:
     assert packages["nano-demos"].description == "Example files for the nano package"
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", "-x", "a b", "a\nb", "x" * 129, "%%(name)"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "-x", "a b", "a\nb", "x" * 161, "%%(name)"])
 def test_a_name_that_would_be_no_plain_file_name_is_an_error(name: str) -> None:
     whole = replace(recipe(""), packages=((name, Package()),))
     for make in (package_table, package_names):
