@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 import xxhash
 
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.stone import frames, header, payload
+from serpent_infra.formats.stone import frames, header, inflation, payload
 from serpent_infra.formats.stone.attributes import decode_attributes
 from serpent_infra.formats.stone.contents import ContentRange, decode_ranges
 from serpent_infra.formats.stone.header import Header
@@ -90,7 +90,7 @@ class ContentPayload:
             if head.compression == Compression.ZSTD:
                 if reader.strict:
                     frames.check_frame(reader.read(self._start, min(_FRAME_HEADER, head.stored_size)), head.plain_size)
-                yield from frames.inflate_chunks(
+                yield from inflation.inflate_chunks(
                     self._stored(), head.plain_size, strict=reader.strict, window_log=reader.limits.window_log
                 )
             elif head.compression == Compression.NONE:
@@ -205,7 +205,7 @@ class StoneReader:
         _check_sum(head, xxhash.xxh3_64_intdigest(stored))
         is_compressed = head.compression == Compression.ZSTD
         if is_compressed:
-            plain = frames.inflate(stored, head.plain_size, strict=self.strict, window_log=self.limits.window_log)
+            plain = inflation.inflate(stored, head.plain_size, strict=self.strict, window_log=self.limits.window_log)
         else:
             _check_uncompressed(head, strict=self.strict)
             plain = stored

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.stone import frames
+from serpent_infra.formats.stone import frames, inflation
 from serpent_infra.formats.stone.extract import extract
 from serpent_infra.formats.stone.limits import Limits
 from serpent_infra.formats.stone.meta_records import encode_meta
@@ -49,7 +49,7 @@ def test_mutated_payloads_with_right_checksums_are_read_or_refused(data: st.Data
         stored = GOOD[position + 32 : position + 32 + head.stored_size]
         position += 32 + head.stored_size
         is_plain = data.draw(st.booleans())
-        mutable = bytearray(frames.inflate(stored, head.plain_size, strict=True) if is_plain else stored)
+        mutable = bytearray(inflation.inflate(stored, head.plain_size, strict=True) if is_plain else stored)
         for _ in range(data.draw(st.integers(0, 2))):
             mutable[data.draw(st.integers(0, len(mutable) - 1))] = data.draw(st.integers(0, 255))
         again = bytes(mutable) if not is_plain else frames.compress(bytes(mutable))
@@ -129,14 +129,14 @@ def test_copies_count_towards_what_unpacking_may_write(tmp_path: Path) -> None:
 
 def test_a_window_beyond_the_limit_is_refused() -> None:
     frame = compress(b"x" * 100_000, options={CompressionParameter.content_size_flag: 0})
-    assert frames.inflate(frame, 100_000, strict=True) == b"x" * 100_000
+    assert inflation.inflate(frame, 100_000, strict=True) == b"x" * 100_000
     with pytest.raises(FormatError, match="damaged"):
-        frames.inflate(frame, 100_000, strict=True, window_log=10)
+        inflation.inflate(frame, 100_000, strict=True, window_log=10)
 
 
 def test_many_empty_frames_are_refused() -> None:
     with pytest.raises(FormatError, match="frames"):
-        frames.inflate(frames.compress(b"") * 1000, 10, strict=False)
+        inflation.inflate(frames.compress(b"") * 1000, 10, strict=False)
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from serpent_infra.formats.errors import FormatError
-from serpent_infra.formats.stone import frames
+from serpent_infra.formats.stone import frames, inflation, wide_window
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry, encode_layout
 from serpent_infra.formats.stone.meta_records import encode_meta
 from serpent_infra.formats.stone.package import read_package, verify_package
@@ -137,6 +137,15 @@ ACCEPTED = {
 }
 
 Craft = Callable[[], bytes]
+
+
+@pytest.fixture(autouse=True, params=["windows in memory", "windows in a file"])
+def _window(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds the table with both decoders."""
+    if request.param == "windows in a file":
+        if not wide_window.is_available():
+            pytest.skip("no libzstd on this machine")
+        monkeypatch.setattr(inflation, "LARGEST_WINDOW", 0)
 
 
 @pytest.mark.parametrize("craft", REJECTED.values(), ids=REJECTED.keys())
