@@ -1,0 +1,63 @@
+"""Whatever dies, and whatever message is lost, doubled or late: every build comes to its end, and is published once."""
+
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from serpent_infra.accounts.models import User
+from tests.integration.summit.storm.installation import install
+from tests.integration.summit.storm.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STEPS = 150
+QUICK_SEEDS = range(3)
+SLOW_SEEDS = range(100, 400)
+
+
+def weather_the_storm(seed: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, directory: Path) -> World:
+    """Runs one farm from its seed through the storm and into the calm, and checks it on the way."""
+    world = World(seed, directory)
+    install(world, monkeypatch, settings, directory)
+    try:
+        world.found()
+        world.rage(STEPS)
+        world.calm()
+        world.check_rest()
+        world.finish()
+        world.check_end()
+    except Exception as error:
+        error.add_note(f"seed {seed}, step {world.steps}, {world.fate.deaths} deaths")
+        raise
+    finally:
+        monkeypatch.undo()
+    return world
+
+
+def wipe() -> None:
+    """Empties the tables of the apps, so that a seed finds the same farm wherever it runs."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for app in ("summit", "avalanche", "vessel"):
+            for model in apps.get_app_config(app).get_models(include_auto_created=True):
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608 - names
+        User.objects.all().delete()
+
+
+@pytest.mark.parametrize("seed", QUICK_SEEDS)
+def test_a_farm_in_a_storm_loses_nothing_and_does_nothing_twice(
+    seed: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    world = weather_the_storm(seed, monkeypatch, settings, tmp_path)
+    assert world.fate.deaths
+
+
+@pytest.mark.slow
+def test_hundreds_of_storms(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
+    deaths = 0
+    for seed in SLOW_SEEDS:
+        wipe()
+        deaths += weather_the_storm(seed, monkeypatch, settings, tmp_path / str(seed)).fate.deaths
+    assert deaths > len(SLOW_SEEDS)
