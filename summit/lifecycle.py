@@ -163,9 +163,10 @@ def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
     guilty = f"{task.source_name} {task.version}-{task.release}"
     frontier = [task.pk]
     while frontier:
-        edges = TaskEdge.objects.unmet().filter(needs__in=frontier, task__status=TaskStatus.QUEUED).order_by("pk")
+        edges = TaskEdge.objects.unmet().holding().filter(needs__in=frontier, task__status=TaskStatus.QUEUED)
         found: dict[int, tuple[str, str]] = {}
-        for key, need, name, capability in edges.values_list("task", "needs", "needs__source_name", "capability"):
+        fields = ("task", "needs", "needs__source_name", "capability")
+        for key, need, name, capability in edges.order_by("pk").values_list(*fields):
             if need == task.pk:
                 sentence = f"needs {guilty} for {capability}, which {why}"
             else:
@@ -174,6 +175,7 @@ def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
         frontier = [key for key in found if key not in blocked]
         blocked = {**found, **blocked}
     BuildTask.objects.block_all(blocked, at=at)
+    TaskEdge.objects.filter(needs__in=[task.pk, *blocked]).give_way()
 
 
 def _end_without_result(task: BuildTask, *, why: str, at: datetime) -> None:

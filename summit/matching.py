@@ -46,13 +46,13 @@ class _Answer(NamedTuple):
 
 
 def match(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_remotes: bool) -> Matches:
-    """Finds for every need the tasks that will meet it; rules as in `queue.py`.
+    """Finds for every need the tasks that will meet it, but for implied ones; rules as in `queue.py`.
 
     A published runtime dependency makes no edge. Of several reasons for one edge the first that is not published is
     kept.
     """
     # Needs are shared by many tasks and hashing one costs more than finding it again by identity.
-    needs = {id(need): need for node in nodes for need in node.needs}
+    needs = {id(need): need for node in nodes for need in node.needs if need.usage is not Usage.IMPLIED}
     asked = {key: need for key, need in needs.items() if need.usage is not Usage.RUN}
     if knows_all_remotes:
         asked |= {

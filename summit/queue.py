@@ -2,6 +2,7 @@
 
 Rules (docs/architecture.md, section 9): a build or check dependency on something that is to be rebuilt makes an edge; a
 runtime dependency only where nothing published satisfies it. Inside a cycle whatever is published is used (staged).
+What macros, toolchain and build root imply is waited for as well, and gives way to everything else (`implied.py`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from serpent_infra.formats.dependency import Capability
 from summit.graph import components
+from summit.implied import add_implied
 from summit.matching import Matches, Reason, match
 from summit.needs import BlockReason, Edge, EdgeKind, Node, Usage
 
@@ -75,6 +77,9 @@ def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
     hard = _hard(wants, staged)
     groups = components(hard)
     blocks = _blocks(by_key, hard, groups, found)
+    if add_implied(nodes, wants, staged, hard=hard, blocked=blocks, offered=offered):
+        hard = _hard(wants, staged)
+        groups = components(hard)
     priority, wave = _rank(by_key, hard, groups)
     return Order(
         wants=wants,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from serpent_infra.formats.dependency import Capability, Kind
+from serpent_infra.formats.script.implied import EVERY_ROOT
 from summit import publishing
 from summit.models import Dependency, Profile, Provider, Recipe
 from summit.permissions import Viewer
@@ -23,6 +24,7 @@ class Need:
     in_base: bool
     package: str = ""
     channel: str = ""
+    implied_by: str = ""
     may_be_elsewhere: bool = False  # a profile resolves against an index that is not ours
 
     @property
@@ -53,6 +55,7 @@ def needs(dependencies: Iterable[Dependency], *, recipe: Recipe, user: Viewer) -
             in_base=capability in base,
             package=package,
             channel=channel,
+            implied_by=row.implied_by,
             may_be_elsewhere=elsewhere,
         )
     return {usage: [by_name[name] for name in sorted(by_name)] for usage, by_name in found.items()}
@@ -68,7 +71,8 @@ def dependants(recipe: Recipe, *, published: Iterable[Capability], user: Viewer)
         asked |= Q(kind=kind, target__in=recipe.providers.filter(kind=kind).order_by().values("target"))
     if not asked:
         return []
-    users = Dependency.objects.filter(asked).order_by().values("recipe")
+    # What every build root holds is needed by all, which says nothing about anybody.
+    users = Dependency.objects.filter(asked).exclude(implied_by=EVERY_ROOT).order_by().values("recipe")
     return list(
         Recipe.objects.existing()
         .visible_to(user)

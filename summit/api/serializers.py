@@ -87,13 +87,14 @@ class RecipeDetailSerializer(RecipeSerializer):
     packages = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
     provides = serializers.SerializerMethodField()
     build_depends = serializers.SerializerMethodField()
+    implied_depends = serializers.SerializerMethodField()
     run_depends = serializers.SerializerMethodField()
 
     class Meta(RecipeSerializer.Meta):
         fields: tuple[str, ...] = (
             *RecipeSerializer.Meta.fields,
             *("description", "homepage", "licences", "upstreams", "packages", "author_name", "commit_subject"),
-            *("manifests", "provides", "build_depends", "run_depends"),
+            *("manifests", "provides", "build_depends", "implied_depends", "run_depends"),
         )
 
     def get_provides(self, recipe: Recipe) -> list[str]:
@@ -102,7 +103,12 @@ class RecipeDetailSerializer(RecipeSerializer):
 
     def get_build_depends(self, recipe: Recipe) -> list[str]:
         """Lists what building and checking it needs, sorted."""
-        return sorted({str(row.capability) for row in recipe.dependencies.all() if row.usage != "run"})
+        return sorted({str(row.capability) for row in recipe.dependencies.all() if row.usage in {"build", "check"}})
+
+    def get_implied_depends(self, recipe: Recipe) -> dict[str, str]:
+        """Maps what its macros, toolchain, upstreams and build root need to what implies it."""
+        rows = sorted(recipe.dependencies.all(), key=lambda row: str(row.capability))
+        return {str(row.capability): row.implied_by for row in rows if row.usage == "implied"}
 
     def get_run_depends(self, recipe: Recipe) -> list[str]:
         """Lists what its packages need when they run, sorted."""

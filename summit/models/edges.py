@@ -3,10 +3,10 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from summit.models.tasks import BuildTask
-from summit.needs import EdgeKind
+from summit.needs import EdgeKind, Usage
 
 
 class TaskEdgeQuerySet(models.QuerySet["TaskEdge"]):
@@ -15,6 +15,20 @@ class TaskEdgeQuerySet(models.QuerySet["TaskEdge"]):
     def unmet(self) -> Self:
         """Narrows to needs that are still waited for."""
         return self.filter(kind=EdgeKind.HARD, satisfied_at__isnull=True)
+
+    def holding(self) -> Self:
+        """Leaves out the implied ones: nobody is stopped by what is only implied."""
+        return self.exclude(usage=Usage.IMPLIED)
+
+    def give_way(self) -> None:
+        """Stages the implied needs among these that are waited for; the caller holds the profile's lock."""
+        waited = self.unmet().filter(usage=Usage.IMPLIED)
+        fewer: dict[int, list[int]] = {}
+        for task, count in waited.order_by().values_list("task").annotate(count=Count("pk")):
+            fewer.setdefault(count, []).append(task)
+        for count, tasks in fewer.items():
+            BuildTask.objects.filter(pk__in=tasks, blockers__gte=count).update(blockers=F("blockers") - count)
+        waited.update(kind=EdgeKind.STAGED)
 
 
 class TaskEdge(models.Model):

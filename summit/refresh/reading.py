@@ -1,7 +1,7 @@
 """Reads one recipe out of a mirror: its `stone.yaml`, and the manifests beside it. Whatever is wrong stays with it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from serpent_infra.formats.dependency import Capability
@@ -11,6 +11,7 @@ from serpent_infra.formats.packaging import PackagingError
 from serpent_infra.formats.packaging.table import package_names
 from serpent_infra.formats.recipe import Archive, Recipe, parse_recipe
 from serpent_infra.formats.script.errors import ScriptError
+from serpent_infra.formats.script.implied import Implied, implied_needs
 from serpent_infra.git import GitError, Mirror, RecipeEntry
 from summit.needs import Usage
 
@@ -36,6 +37,7 @@ class Depended:
     usage: Usage
     package: str
     architecture: str
+    implied_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,27 @@ def _read_text(reading: Reading, recipe: Recipe) -> None:
         needs |= dict.fromkeys((found, Usage.BUILD) for found in _capabilities(reading, level.builddeps))
         needs |= dict.fromkeys((found, Usage.CHECK) for found in _capabilities(reading, level.checkdeps))
     reading.depends.extend(Depended(capability, usage, "", "") for capability, usage in needs)
+    _read_implied(reading, recipe, named={capability for capability, _ in needs})
+
+
+def _read_implied(reading: Reading, recipe: Recipe, *, named: Collection[Capability]) -> None:
+    """Takes what macros, toolchain, upstreams and build root need; where it is the same everywhere, once."""
+    by_architecture = {architecture: _implied(recipe, architecture) for architecture in ARCHITECTURES}
+    everywhere = set.intersection(*map(set, by_architecture.values()))
+    for architecture, needs in by_architecture.items():
+        for need in needs:
+            capability = Capability.parse(need.text)
+            is_everywhere = need in everywhere
+            if capability not in named and not (is_everywhere and architecture != ARCHITECTURES[0]):
+                of = "" if is_everywhere else architecture
+                reading.depends.append(Depended(capability, Usage.IMPLIED, "", of, need.by))
+
+
+def _implied(recipe: Recipe, architecture: str) -> tuple[Implied, ...]:
+    try:
+        return implied_needs(recipe, architecture)
+    except ScriptError:  # a recipe for 32-bit x86 has no macros on other architectures
+        return ()
 
 
 def _capabilities(reading: Reading, texts: Iterable[str]) -> list[Capability]:

@@ -126,11 +126,11 @@ def _rewrite_capabilities(good: Sequence[tuple[Recipe, Reading]]) -> None:
     )
     bulk.insert(
         Dependency,
-        ["recipe_id", "package", "kind", "target", "architecture", "usage"],
+        ["recipe_id", "package", "kind", "target", "architecture", "usage", "implied_by"],
         (
             (
                 *(row.pk, found.package[:255], int(found.capability.kind), found.capability.target[:512]),
-                *(found.architecture, found.usage.value),
+                *(found.architecture, found.usage.value, found.implied_by[:60]),
             )
             for row, reading in good
             for found in reading.depends

@@ -43,6 +43,7 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "build_needs": needs.get("build", []),
         "check_needs": needs.get("check", []),
         "run_needs": needs.get("run", []),
+        "implied_needs": sorted(needs.get("implied", []), key=lambda need: (need.implied_by, need.capability)),
         "provides": _provides(recipe, published),
         "packages": _packages(recipe, published),
         "published": published,

@@ -47,7 +47,8 @@ def implied_needs(recipe: Recipe, architecture: str) -> tuple[Implied, ...]:
     """Lists what building a recipe for an architecture needs beyond what it names, each dependency once.
 
     Macros come first, so that a need which several imply is said to come from the nearest. A macro that does not exist
-    implies nothing: whoever expands the script says so. Empty where the recipe is not for the architecture.
+    implies nothing: whoever expands the script says so. Empty where the recipe is not for the architecture; raises
+    `ScriptError` where there are no macros for a target of it.
     """
     found: dict[str, str] = {}
     toolchain = recipe.options.toolchain or Toolchain.LLVM  # the format's default, whatever a base image has

@@ -44,7 +44,10 @@ def test_a_first_refresh_reads_every_recipe(repository: Repository, tree: GitTre
     nano = Recipe.objects.get(name="nano")
     assert (nano.path, nano.version, nano.release) == ("n/nano/stone.yaml", "1.0", 1)
     assert (nano.author_name, nano.author_email, nano.commit_subject) == ("Ada", "ada@example.org", "Begin")
-    assert {str(row.capability) for row in nano.dependencies.all()} == {"pkgconfig(zlib)", "make"}
+    named = nano.dependencies.exclude(usage=Usage.IMPLIED)
+    assert {str(row.capability) for row in named} == {"pkgconfig(zlib)", "make"}
+    implied = {str(row.capability): row.implied_by for row in nano.dependencies.filter(usage=Usage.IMPLIED)}
+    assert (implied["clang"], implied["bash"]) == ("the llvm toolchain", "every build root")
     assert provided(nano) == {"nano"}
     assert list(Profile.objects.plan_overdue()) == [profile]
 
@@ -242,10 +245,13 @@ def test_the_real_tree_is_read_planned_and_ordered(recipe_tree: Path, tmp_path: 
     assert (done.refresh.read, done.refresh.broken) == (1737, 0)
     assert done.plans == (planning.Plan(lacking=1737, created=1737, in_review=0, superseded=0),)
     found = ordering.reorder(profile, at=AT)
-    built = [edge for edge in found.edges if edge.usage is not Usage.RUN]
+    built = [edge for edge in found.edges if edge.usage in {Usage.BUILD, Usage.CHECK}]
     # Profiles of a recipe (32-bit builds) may ask for more than its manifest records, so not fewer than 10,444.
     assert 10_444 <= len(built) <= 10_460
     assert not [edge for edge in built if edge.kind is EdgeKind.STAGED], "nothing is published to stage with"
+    implied = [edge for edge in found.edges if edge.usage is Usage.IMPLIED]
+    assert len(implied) == 31_135
+    assert {edge.needs for edge in implied if edge.kind is EdgeKind.HARD}.isdisjoint(found.blocks)
     stored = BuildTask.objects.open()
     assert stored.count() == 1737
     # Whatever a real build has ever yielded may be published: the manifests' packages, debug packages beside them.
