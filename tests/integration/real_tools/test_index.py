@@ -15,7 +15,8 @@ from tests.integration.real_tools.conftest import Moss
 def both(moss: Moss, directory: Path, output: Path) -> tuple[bytes, bytes]:
     """Lets moss index a directory, then us; gives both files."""
     index = output / FILE_NAME
-    moss("index", directory, *(["-o", output] if output != directory else []))
+    place: list[str | Path] = [] if output == directory else ["-o", output]
+    moss("index", directory, *place)
     theirs = index.read_bytes()
     index.unlink()
     write_directory_index(directory, None if output == directory else output)
