@@ -6,9 +6,19 @@ places, and refuses whatever a recipe has no use for: aliases, anchors, tags, re
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 from yaml._yaml import CParser
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 
 from serpent_infra.formats.errors import FormatError
 
@@ -77,7 +87,7 @@ def read_document(data: bytes, *, path: str = "") -> Node:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode()
         raise FormatError("this is not UTF-8", path=path, **_place_after(before)) from error
-    if directive := _TAG_DIRECTIVE.search(text):  # libyaml compares each with all before it
+    if "%TAG" in text and (directive := _TAG_DIRECTIVE.search(text)):  # libyaml compares each with all before it
         raise FormatError("tags (%TAG) are not allowed", path=path, **_place_after(text[: directive.start()]))
     parser = CParser(text)
     try:
@@ -100,12 +110,6 @@ def _place_after(text: str) -> dict[str, int]:
     return {"line": text.count("\n") + 1, "column": len(text) - text.rfind("\n")}
 
 
-def _first_line(event: yaml.ScalarEvent, line: int) -> int | None:
-    if event.style == "|":
-        return line + 1
-    return line if event.end_mark is not None and event.end_mark.line + 1 == line else None
-
-
 class _Builder:
     """Puts events together; one instance reads one document."""
 
@@ -118,40 +122,42 @@ class _Builder:
 
     def build(self, parser: CParser) -> Node:
         while (event := parser.get_event()) is not None:
-            mark = event.start_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-            match event:
-                case yaml.AliasEvent():
-                    alias = shown(f"*{event.anchor}")
-                    raise self._error(f"aliases ({alias}) are not allowed; write the value out", line, column)
-                case yaml.ScalarEvent():
-                    self._refuse_properties(event, line, column)
-                    self._place(Scalar(event.value, line, column, event.implicit[0], _first_line(event, line)))
-                case yaml.SequenceStartEvent():
-                    self._refuse_properties(event, line, column)
-                    self._descend(Sequence(line, column))
-                case yaml.MappingStartEvent():
-                    self._refuse_properties(event, line, column)
-                    self._descend(Mapping(line, column))
-                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                    self._open.pop()
-                    self._keys.pop()
-                    self._seen.pop()
-                case yaml.DocumentStartEvent() if self._root is not None:
-                    raise self._error("a second document begins here; expected one only", line, column)
-                case _:
-                    pass
+            # In the order of their number: a ladder of types is what costs in this loop.
+            if isinstance(event, ScalarEvent):
+                self._scalar(event)
+            elif isinstance(event, CollectionEndEvent):
+                self._open.pop()
+                self._keys.pop()
+                self._seen.pop()
+            elif isinstance(event, CollectionStartEvent):
+                self._refuse_properties(event)
+                start: Any = event.start_mark
+                node = Sequence if isinstance(event, SequenceStartEvent) else Mapping
+                self._descend(node(start.line + 1, start.column + 1))
+            elif isinstance(event, AliasEvent):
+                alias = shown(f"*{event.anchor}")
+                raise self._refusal(f"aliases ({alias}) are not allowed; write the value out", event)
+            elif isinstance(event, DocumentStartEvent) and self._root is not None:
+                raise self._refusal("a second document begins here; expected one only", event)
         if self._root is None:
             raise self._error("the file is empty; expected a map", 1, 1)
         return self._root
 
-    def _refuse_properties(
-        self, event: yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int, column: int
-    ) -> None:
+    def _scalar(self, event: ScalarEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_properties(event)
+        start: Any = event.start_mark  # the C parser gives every event its marks
+        end: Any = event.end_mark
+        line = start.line + 1
+        one_line = line if end.line < line else None
+        first_line = line + 1 if event.style == "|" else one_line
+        self._place(Scalar(event.value, line, start.column + 1, event.implicit[0], first_line))
+
+    def _refuse_properties(self, event: ScalarEvent | CollectionStartEvent) -> None:
         if event.anchor is not None:
-            raise self._error(f"anchors ({shown(f'&{event.anchor}')}) are not allowed", line, column)
+            raise self._refusal(f"anchors ({shown(f'&{event.anchor}')}) are not allowed", event)
         if event.tag is not None:
-            raise self._error(f"tags ({shown(event.tag)}) are not allowed", line, column)
+            raise self._refusal(f"tags ({shown(event.tag)}) are not allowed", event)
 
     def _descend(self, node: Sequence | Mapping) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -178,6 +184,10 @@ class _Builder:
         else:
             self._seen[-1].add(node.text)
             self._keys[-1] = node
+
+    def _refusal(self, reason: str, event: Event) -> FormatError:
+        start: Any = event.start_mark
+        return self._error(reason, start.line + 1, start.column + 1)
 
     def _error(self, reason: str, line: int, column: int) -> FormatError:
         return FormatError(reason, path=self._path, line=line, column=column)
