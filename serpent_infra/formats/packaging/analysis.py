@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from serpent_infra.formats.dependency import Capability
+from serpent_infra.formats.packaging.inside import resolve_inside
 from serpent_infra.formats.packaging.tools import Tools
 from serpent_infra.formats.packaging.tree import TreePath, readable
 from serpent_infra.formats.recipe import Options
@@ -37,19 +38,11 @@ class Site:
     def is_installed(self, path: str) -> bool:
         """Says whether an absolute path is in the install tree or, failing that, in the build root."""
         roots = (self.install_root, self.tools.build_root)
-        return any(_exists(root / path.lstrip("/")) for root in roots if root is not None)
+        return any(resolve_inside(root, path, follow_last=False) for root in roots if root is not None)
 
     def say(self, path: str, text: str) -> None:
         """Tells the build log about a path: what was left out, and why."""
         self.tools.say(f"{readable(path)}: {text}")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

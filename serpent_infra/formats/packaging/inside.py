@@ -1,6 +1,7 @@
 """Opening and making files of a tree that a build may still be changing: no link is ever followed on the way."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY_MODE = 0o755
+_MAX_LINKS = 40  # as Linux follows
 
 
 def open_inside(root: Path, path: str) -> BinaryIO:
@@ -34,6 +36,34 @@ def make_directories_inside(root: Path, path: str) -> None:
     """Makes a directory and those above it, mode 0755. Raises `OSError` where a link or a file is on the way."""
     with _directory(root, path.strip("/"), make=True):
         pass
+
+
+def resolve_inside(root: Path, path: str, *, follow_last: bool = True) -> str | None:
+    """Follows the links of an absolute path as if the tree were the whole system; None where nothing stands there.
+
+    Absolute links and `..` stay inside the tree. Without `follow_last` a link in the last place is what is asked for.
+    """
+    waiting, here = path.split("/")[::-1], list[str]()
+    links = 0
+    while waiting:
+        part = waiting.pop()
+        if part in {"", ".", ".."}:
+            here = here[:-1] if part == ".." else here
+            continue
+        try:
+            is_link = stat.S_ISLNK(root.joinpath(*here, part).lstat().st_mode)
+            target = os.readlink(root.joinpath(*here, part)) if is_link and (waiting or follow_last) else None  # noqa: PTH115 - pathlib tidies the text
+        except (OSError, ValueError):  # ValueError: a NUL
+            return None
+        if target is None:
+            here.append(part)
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            return None
+        here = [] if target.startswith("/") else here
+        waiting += target.split("/")[::-1]
+    return "/" + "/".join(here)
 
 
 @contextmanager

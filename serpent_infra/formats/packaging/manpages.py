@@ -1,18 +1,16 @@
 """Compressing manual pages, for recipes that ask for it (stone-spec 5.4, 7)."""
 
 import os
-import posixpath
 
 from backports import zstd
 
 from serpent_infra.formats.packaging.errors import PackagingError
-from serpent_infra.formats.packaging.inside import create_inside
+from serpent_infra.formats.packaging.inside import create_inside, resolve_inside
 from serpent_infra.formats.packaging.tree import TreePath, look_at, readable, refusing
 
 LEVEL = 16
 SUFFIX = ".zst"
 _SECTIONS = tuple("12345678")  # not 9, as for boulder
-_MAX_LINKS = 16
 _MAX_PAGE = 64 * 2**20  # bytes; the longest page there is has a few MiB
 
 
@@ -22,7 +20,7 @@ def compress_page(found: TreePath) -> TreePath | None:
     A link to a page becomes a regular file with the page's content. Raises `PackagingError` for a link that leads
     nowhere, and where the compressed form's name is taken.
     """
-    if found.is_directory or not _is_page(found):
+    if not (found.is_regular or found.is_symlink) or not _is_page(found):
         return None
     content, status = _content(found)
     with refusing(found.path + SUFFIX):
@@ -45,22 +43,14 @@ def _compressed(content: bytes) -> bytes:
 
 def _content(found: TreePath) -> tuple[bytes, os.stat_result]:
     """Reads a page through links, never outside the install tree."""
-    here = found
-    for _ in range(_MAX_LINKS):
-        if here.is_regular:
-            with refusing(here.path), here.open() as stream:
-                content = stream.read(_MAX_PAGE + 1)
-            if len(content) > _MAX_PAGE:
-                reason = f"{readable(here.path)}: more than {_MAX_PAGE:,} bytes are no manual page"
-                raise PackagingError(reason, paths=(here.path,))
-            return content, here.status
-        if not here.is_symlink:
-            break
-        with refusing(here.path):
-            target = posixpath.join(posixpath.dirname(here.path), str(here.source.readlink()))
-        try:
-            here = look_at(found.root, posixpath.normpath(target))
-        except OSError:
-            break
-    shown = readable(found.path)
-    raise PackagingError(f"{shown} is a link that leads to no page of this install", paths=(found.path,))
+    path = resolve_inside(found.root, found.path)
+    page = look_at(found.root, path) if path else None
+    if page is None or not page.is_regular:
+        shown = readable(found.path)
+        raise PackagingError(f"{shown} is a link that leads to no page of this install", paths=(found.path,))
+    with refusing(page.path), page.open() as stream:
+        content = stream.read(_MAX_PAGE + 1)
+    if len(content) > _MAX_PAGE:
+        reason = f"{readable(page.path)}: more than {_MAX_PAGE:,} bytes are no manual page"
+        raise PackagingError(reason, paths=(page.path,))
+    return content, page.status

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serpent_infra.formats.packaging.glob import glob_expression
+from serpent_infra.formats.packaging.rules import Rule, Rules
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -77,23 +78,38 @@ def test_no_pattern_makes_matching_slow() -> None:
 
 
 def slow_match(pattern: str, path: str) -> bool:
-    """The definition, one token at a time."""
+    """The definition, one token at a time, for valid patterns whose classes hold no `]`."""
     if not pattern:
         return not path
     if pattern == "**":
         return True
     if pattern.startswith("**/"):
         starts = [0, *(place + 1 for place, character in enumerate(path) if character == "/")]
-        return any(slow_match(pattern[3:], path[start:]) for start in starts)
+        return any(slow_match(pattern[3:], path[start:]) for start in starts) or pattern == "**/"
     if pattern.startswith("*"):
         return any(slow_match(pattern[1:], path[start:]) for start in range(len(path) + 1))
+    if pattern.startswith("["):
+        content, _, rest = pattern[1:].partition("]")
+        is_member = bool(path) and (path[0] in content.removeprefix("!")) is not content.startswith("!")
+        return is_member and slow_match(rest, path[1:])
     return bool(path) and pattern[0] in {"?", path[0]} and slow_match(pattern[1:], path[1:])
 
 
-components = st.text("ab*?", min_size=1, max_size=4).filter(lambda text: "**" not in text)
+tokens = st.sampled_from(["a", "b", "*", "?", "[ab]", "[!a]", "[!*]", "[b*]"])
+components = st.lists(tokens, min_size=1, max_size=4).map("".join).filter(lambda text: "**" not in text)
 patterns = st.lists(components | st.just("**"), min_size=1, max_size=4).map("/".join)
 
 
 @given(patterns, st.text("ab/", max_size=10))
 def test_matching_agrees_with_the_definition(pattern: str, path: str) -> None:
     assert matches(pattern, path) == slow_match(pattern, path)
+
+
+@given(patterns, st.sampled_from(["", "/"]), st.text("ab/*?[", max_size=8))
+def test_a_rule_takes_what_equals_it_what_it_matches_and_all_below(pattern: str, end: str, rest: str) -> None:
+    """Against the definition of a rule: the path's special characters stand wrapped, a final slash is taken away."""
+    pattern, path = f"/{pattern}{end}", f"/{rest}"
+    wrapped = re.sub(r"[?*\[\]]", r"[\g<0>]", path)
+    taken = pattern == path or any(slow_match(one, wrapped) for one in (pattern, f"{pattern.removesuffix('/')}/**"))
+    rules = Rules([Rule("*", "all"), Rule(pattern, "it")])
+    assert rules.package_of(path) == ("it" if taken else "all")

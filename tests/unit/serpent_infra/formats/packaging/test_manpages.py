@@ -60,7 +60,9 @@ def test_a_link_becomes_a_page_of_its_own(tmp_path: Path) -> None:
     put(tmp_path, "/usr/share/man/man1/x.1", PAGE)
     for name, target in (("a.1", "x.1"), ("b.1", "./../man1/a.1"), ("c.1", "/usr/share/man/man1/b.1")):
         (tmp_path / "usr/share/man/man1" / name).symlink_to(target)
-    for name in ("a.1", "b.1", "c.1"):
+    (tmp_path / "usr/share/man/linked").symlink_to("man1")
+    (tmp_path / "usr/share/man/man1/d.1").symlink_to("../linked/x.1")
+    for name in ("a.1", "b.1", "c.1", "d.1"):
         made = compress_page(look_at(tmp_path, f"/usr/share/man/man1/{name}"))
         assert made is not None
         assert made.is_regular

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from serpent_infra.formats.packaging.errors import PackagingError
-from serpent_infra.formats.packaging.inside import create_inside, make_directories_inside, open_inside
+from serpent_infra.formats.packaging.inside import (
+    create_inside,
+    make_directories_inside,
+    open_inside,
+    resolve_inside,
+)
 from serpent_infra.formats.packaging.tree import enumerate_tree
 
 
@@ -155,3 +160,44 @@ def test_no_link_is_followed_when_making(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
     make_directories_inside(tmp_path / "tree", "/usr/lib32/debug/x")
     assert (tmp_path / "tree/usr/lib32/debug/x").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("path", "resolved"),
+    [
+        ("/usr/real/x", "/usr/real/x"),
+        ("/usr/absolute/x", "/usr/real/x"),
+        ("/usr/relative/x", "/usr/real/x"),
+        ("/usr/chain/x", "/usr/real/x"),
+        ("/usr/out/usr/real/x", "/usr/real/x"),
+        ("/../../usr/./real//x", "/usr/real/x"),
+        ("/usr/last", "/usr/real/x"),
+        ("/usr/circle/x", None),
+        ("/usr/gone/x", None),
+        ("/usr/real/gone", None),
+        ("/usr/real/x/y", None),
+        ("/usr/real/\0", None),
+    ],
+)
+def test_links_are_followed_as_if_the_tree_were_the_whole_system(
+    tmp_path: Path, path: str, resolved: str | None
+) -> None:
+    make(tmp_path, "usr/real/x")
+    links = {"absolute": "/usr/real", "relative": "../usr/real", "chain": "absolute", "last": "/usr/chain/x"}
+    for name, target in {**links, "out": "../../../..", "circle": "circle", "gone": "/nowhere"}.items():
+        (tmp_path / "usr" / name).symlink_to(target)
+    assert resolve_inside(tmp_path, path) == resolved
+
+
+def test_a_link_in_the_last_place_can_be_what_is_asked_for(tmp_path: Path) -> None:
+    make(tmp_path, "usr/real/x")
+    (tmp_path / "usr/link").symlink_to("/nowhere")
+    assert resolve_inside(tmp_path, "/usr/link", follow_last=False) == "/usr/link"
+    assert resolve_inside(tmp_path, "/usr/link") is None
+
+
+def test_the_machines_own_files_are_not_those_of_a_tree(tmp_path: Path) -> None:
+    make(tmp_path, "usr/x")
+    (tmp_path / "etc").symlink_to("/etc")
+    assert (tmp_path / "etc/passwd").exists()
+    assert resolve_inside(tmp_path, "/etc/passwd") is None
