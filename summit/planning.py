@@ -14,6 +14,7 @@ from django.db import transaction
 from serpent_infra.accounts.models import User
 from serpent_infra.formats.dependency import Kind
 from summit import doorbell, ordering, publishing
+from summit.inheritance import inherit
 from summit.models import BuildTask, Profile, Provider, Recipe, Submission, TaskEvent
 from summit.states import WAITING, IllegalTransition, SubmissionStatus, TaskStatus
 
@@ -115,9 +116,14 @@ def _withdraw(profile: Profile, lacking: set[int], *, at: datetime) -> int:
     stale = stale.exclude(recipe__in=lacking).exclude(submission__is_rebuild=True, recipe__removed_at__isnull=True)
     count = 0
     for task in stale.select_related("recipe"):
-        gone = "the recipe is gone" if task.recipe.is_removed else "the stream offers it already"
-        count += _try_supersede(task, gone, at=at)
+        count += _try_supersede(task, _why_stale(task.recipe), at=at)
     return count
+
+
+def _why_stale(recipe: Recipe) -> str:
+    if recipe.is_removed:
+        return "the recipe is gone"
+    return recipe.conflict or "the stream offers it already"
 
 
 def _choose(profile: Profile, found: list[Lack]) -> tuple[list[Lack], list[BuildTask]]:
@@ -153,10 +159,12 @@ def _try_supersede(task: BuildTask, sentence: str, *, at: datetime) -> int:
 
 
 def _link(replaced: Iterable[BuildTask], tasks: Iterable[BuildTask]) -> None:
-    """Says which task took the place of each."""
-    successors = {task.recipe_id: task.pk for task in tasks}
-    for task in replaced:
-        BuildTask.objects.filter(pk=task.pk).update(superseded_by=successors.get(task.recipe_id))
+    """Says which task took the place of each, and lets it inherit what that one waited for."""
+    successors = {task.recipe_id: task for task in tasks}
+    found = {task.pk: successors[task.recipe_id] for task in replaced if task.recipe_id in successors}
+    for key, successor in found.items():
+        BuildTask.objects.filter(pk=key).update(superseded_by=successor)
+    inherit(found)
 
 
 def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[BuildTask]:
@@ -222,6 +230,7 @@ def _submissions(profile: Profile, recipes: Iterable[Recipe], *, at: datetime) -
                 repository=repository,
                 commit=recipe.commit,
                 title=recipe.commit_subject,
+                message=recipe.commit_message,
                 author=author,
                 author_name=recipe.author_name,
                 author_email=recipe.author_email,
