@@ -2,6 +2,7 @@
 
 from serpent_infra.bells import ring_on_commit
 
+CAMPAIGN = "summit.advance_campaign"
 DISPATCH = "summit.dispatch"
 PLAN = "summit.plan"
 REFRESH = "summit.refresh_repository"

@@ -196,10 +196,10 @@ def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[Build
     return tasks
 
 
-def save_all(tasks: list[BuildTask], *, at: datetime) -> None:
-    """Saves new tasks, each with the event that tells why it is wanted."""
+def save_all(tasks: list[BuildTask], *, actor: User | None = None, at: datetime) -> None:
+    """Saves new tasks, each with the event that tells why it is wanted, and by whom where a person asked."""
     BuildTask.objects.bulk_create(tasks, batch_size=_CHUNK)
-    events = [TaskEvent(task=task, at=at, target=task.status, sentence=task.reason) for task in tasks]
+    events = [TaskEvent(task=task, at=at, target=task.status, actor=actor, sentence=task.reason) for task in tasks]
     TaskEvent.objects.bulk_create(events, batch_size=_CHUNK)
 
 

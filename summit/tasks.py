@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from summit import dispatch as dispatching
 from summit import doorbell, planning, refresh, settling, webhooks
-from summit.models import Profile, Repository
+from summit.campaigns import advance
+from summit.models import Campaign, Profile, Repository
 
 log = logging.getLogger(__name__)
 _POLL_FACTOR = 6  # the poll runs every so many sweeps (settings/messaging.py)
@@ -42,6 +43,14 @@ def plan(*, profile: int, **_extra: object) -> None:
         planning.plan(row, at=timezone.now())
 
 
+@shared_task(name="summit.advance_campaign")
+def advance_campaign(*, campaign: int, **_extra: object) -> None:
+    """Takes a campaign as far as it goes."""
+    row = Campaign.objects.select_related("profile__project").filter(pk=campaign).first()
+    if row is not None:
+        advance.advance(row, at=timezone.now())
+
+
 @shared_task(name="summit.dispatch")
 def dispatch(**_extra: object) -> None:
     """Gives ready tasks to free slots."""
@@ -64,9 +73,10 @@ def settle_import(*, reference: str, **_extra: object) -> None:
 
 @shared_task(name="summit.sweep")
 def sweep(**_extra: object) -> None:
-    """Does all that lost messages left undone: settling, planning, refreshes asked for, dispatch."""
+    """Does all that lost messages left undone: settling, campaigns, planning, refreshes asked for, dispatch."""
     at = timezone.now()
     settling.sweep(at=at)
+    advance.sweep(at=at)
     for profile in Profile.objects.plan_overdue().order_by("pk"):
         try:
             planning.plan(profile, at=at)

@@ -98,7 +98,7 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         """Puts waiting tasks before all others, one event row each, and says which were moved; by id the sentence."""
         return moves.expedite(self, sentences, actor=actor, at=at)
 
-    def cancel_all(self, *, actor: "User", sentence: str, at: datetime) -> int:
+    def cancel_all(self, *, actor: "User | None", sentence: str, at: datetime) -> int:
         """Cancels those of these that wait; what a builder or the repository has is left to its own end."""
         changes = {
             key: {"block_reason": "", "problem": problem, "sentence": sentence}
@@ -247,6 +247,7 @@ class BuildTask(models.Model):
             source_date_epoch=int(recipe.changed_at.timestamp()) if recipe.changed_at else 0,
             status=TaskStatus.QUEUED if is_accepted else TaskStatus.IN_REVIEW,
             estimate_seconds=estimate,
+            share="" if campaign is None else f"campaign:{campaign.pk}",
             created_at=at,
             queued_at=at if is_accepted else None,
             updated_at=at,

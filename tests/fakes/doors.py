@@ -21,6 +21,8 @@ from vessel.interfaces import (
     ChannelMismatch,
     ImportReport,
     ImportStatus,
+    Merge,
+    NotAdmissible,
     PublishedPackage,
     UnknownImport,
     UnknownStream,
@@ -182,6 +184,7 @@ class FakeRepository:
     Expected = _Expected
     ImportOrder = _ImportOrder
     ChannelMismatch = ChannelMismatch
+    NotAdmissible = NotAdmissible
     UnknownImport = UnknownImport
     UnknownStream = UnknownStream
 
@@ -191,11 +194,21 @@ class FakeRepository:
         self.imports: dict[str, _ImportOrder] = {}
         self.reports: dict[str, ImportReport] = {}
         self.acknowledged: set[str] = set()
+        self.origins: dict[tuple[str, str], list[PublishedPackage]] = {}
+        self.merged: dict[tuple[str, str], Merge] = {}
 
     # What a test does
 
-    def publish(self, name: str, release: int = 1, *provides: str, channel: str = "main", **facts: object) -> None:
-        """Publishes one package in `volatile`; `provides` are texts, its own name is added."""
+    def publish(
+        self,
+        name: str,
+        release: int = 1,
+        *provides: str,
+        channel: str = "main",
+        stream: str = "volatile",
+        **facts: object,
+    ) -> None:
+        """Publishes one package; `provides` are texts, its own name is added."""
         values: dict[str, object] = {
             "name": name,
             "source_name": name,
@@ -206,7 +219,7 @@ class FakeRepository:
             "provides": frozenset({Capability.name(name), *map(Capability.parse, provides)}),
             "depends": frozenset(),
         }
-        place = (channel, "volatile")
+        place = (channel, stream)
         kept = [package for package in self.streams.get(place, []) if package.name != name]
         self.streams[place] = [*kept, PublishedPackage(**(values | facts))]  # type: ignore[arg-type]
         self.versions[place] = self.versions.get(place, 0) + 1
@@ -219,6 +232,7 @@ class FakeRepository:
             order.expected.release,
             *provides,
             channel=order.channel,
+            stream=order.stream,
             version=order.expected.version,
             build_release=order.expected.build_release,
         )
@@ -237,6 +251,46 @@ class FakeRepository:
         assert at.tzinfo is not None
         self.streams.setdefault((channel, stream), [])
         self.versions.setdefault((channel, stream), 0)
+
+    def branch_stream(self, *, channel: str, stream: str, branch: str, at: datetime) -> None:
+        assert at.tzinfo is not None
+        if (channel, stream) not in self.streams:
+            raise UnknownStream(f"there is no stream {channel}/{stream}")
+        if self.streams.setdefault((channel, branch), []) == self.origins.get((channel, branch), []):
+            packages = self.streams[channel, stream]
+            self.origins[channel, branch], self.streams[channel, branch] = list(packages), list(packages)
+            self.versions[channel, branch] = 0
+
+    def merge_branch(self, *, channel: str, branch: str, stream: str, who: str, why: str, at: datetime) -> Merge:
+        assert isinstance(who, str)
+        assert why
+        assert at.tzinfo is not None
+        if (channel, branch) in self.merged:
+            return self.merged[channel, branch]
+        if (channel, branch) not in self.streams:
+            raise UnknownStream(f"there is no stream {channel}/{branch}")
+        held = {package.name: package for package in self.streams[channel, stream]}
+        kept = []
+        for package in self.streams[channel, branch]:
+            present = held.get(package.name)
+            if package in self.origins[channel, branch] or present == package:
+                continue
+            if present is not None and _order(present) >= _order(package):
+                kept.append(f"{present.source_name} {present.version}-{present.release}")
+            else:
+                held[package.name] = package
+        self.streams[channel, stream] = list(held.values())
+        self.versions[channel, stream] += 1
+        self.merged[channel, branch] = Merge(version=f"v{self.versions[channel, stream]}", kept=tuple(kept))
+        return self.merged[channel, branch]
+
+    def drop_branch(self, *, channel: str, branch: str, at: datetime) -> bool:
+        assert at.tzinfo is not None
+        if any(order.stream == branch and self.reports[reference].is_open for reference, order in self.imports.items()):
+            return False
+        for table in (self.streams, self.versions, self.origins):
+            table.pop((channel, branch), None)
+        return True
 
     def request_import(self, *, order: _ImportOrder, reply_to: str, at: datetime) -> None:
         assert reply_to == "summit.settle_import"
@@ -286,6 +340,10 @@ class FakeRepository:
             is_infrastructure_problem=is_infrastructure,
             updated_at=at,
         )
+
+
+def _order(package: PublishedPackage) -> tuple[int, int]:
+    return package.release, package.build_release
 
 
 def _changed(old: AttemptStatus, /, **changes: object) -> AttemptStatus:
