@@ -144,6 +144,10 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
+def _rounded(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in facts.items()}
+
+
 def _hard(load: Workload) -> int:
     return sum(len(needs) for needs in load.hard.values())
 
