@@ -9,7 +9,7 @@ from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.manifest import decode_manifest
 from serpent_infra.formats.packaging import PackagingError
 from serpent_infra.formats.packaging.table import package_names
-from serpent_infra.formats.recipe import Archive, Recipe, parse_recipe
+from serpent_infra.formats.recipe import CONTROL_FILE, Archive, Recipe, load_recipe
 from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.implied import Implied, implied_needs
 from serpent_infra.git import GitError, Mirror, RecipeEntry
@@ -67,9 +67,13 @@ def read(mirror: Mirror, entry: RecipeEntry) -> Reading:
     """Reads a recipe in isolation: never raises for what is wrong with it."""
     reading = Reading(entry)
     try:
-        reading.recipe = _parse(mirror, entry)
+        reading.recipe = _parse(mirror, reading)
     except FormatError as error:
-        reading.problem = Problem(error.reason, error.line, error.column)
+        reading.problem = (
+            Problem(str(error))  # its lines are not those of the recipe
+            if error.path.endswith(CONTROL_FILE)
+            else Problem(error.reason, error.line, error.column)
+        )
         return reading
     except GitError as error:
         reading.problem = Problem(str(error))
@@ -102,13 +106,26 @@ def packages_of(recipe: Recipe) -> list[dict[str, str]]:
     return named
 
 
-def _parse(mirror: Mirror, entry: RecipeEntry) -> Recipe:
+def _parse(mirror: Mirror, reading: Reading) -> Recipe:
+    entry = reading.entry
     if not entry.is_regular:
         raise FormatError("stone.yaml is a symbolic link; it must be a file")
     data = mirror.blob_data(entry.blob)
     if len(data) > RECIPE_LIMIT:
         raise FormatError(f"stone.yaml has {len(data):,} bytes; the limit is {RECIPE_LIMIT:,}")
-    return parse_recipe(data, path=entry.path)
+    control = entry.files.get(CONTROL_FILE)
+    loaded = load_recipe(
+        data,
+        None if control is None else mirror.blob_data(control),
+        path=entry.path,
+        control_path=f"{entry.directory}/{CONTROL_FILE}".lstrip("/"),
+    )
+    if loaded.control is not None:
+        reading.warnings.extend(
+            {"text": f"in {CONTROL_FILE}, line {warning.line}: {warning.text}", "line": None, "column": None}
+            for warning in loaded.control.warnings
+        )
+    return loaded.recipe
 
 
 def _read_package_names(reading: Reading, recipe: Recipe) -> None:

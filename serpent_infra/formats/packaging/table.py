@@ -113,4 +113,4 @@ def _expanded(text: str, names: Names) -> str:
     try:
         return expand(text, names).text
     except ScriptError as error:
-        raise PackagingError(f"in the package text {text!r}: {error}") from error
+        raise PackagingError(f"in the package text {text!r}: {error.reason}") from error

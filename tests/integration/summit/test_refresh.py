@@ -52,6 +52,30 @@ def test_a_first_refresh_reads_every_recipe(repository: Repository, tree: GitTre
     assert list(Profile.objects.plan_overdue()) == [profile]
 
 
+def test_a_control_file_edits_its_recipe_and_a_wrong_one_is_named(repository: Repository, tree: GitTree) -> None:
+    tree.write("n/nano/control.kdl", "append { builddeps { ninja }; oops }")
+    tree.commit("Need ninja")
+    refresh_repository(repository, at=AT)
+    nano = Recipe.objects.get(name="nano")
+    named = nano.dependencies.exclude(usage=Usage.IMPLIED)
+    assert {str(row.capability) for row in named} == {"pkgconfig(zlib)", "make", "ninja"}
+    assert ["in control.kdl, line 1: 'oops' means" in warning["text"] for warning in nano.warnings] == [True]
+    tree.write("n/nano/control.kdl", "append {\n  build 5\n}")
+    tree.commit("Break it")
+    refresh_repository(repository, at=AT)
+    nano.refresh_from_db()
+    assert nano.error == "n/nano/control.kdl:2:3: expected one text after 'build'"
+    tree.git("rm", "-q", "n/nano/control.kdl")
+    tree.commit("Take it back")
+    refresh_repository(repository, at=AT)
+    nano.refresh_from_db()
+    assert nano.error == ""
+    assert {str(row.capability) for row in nano.dependencies.exclude(usage=Usage.IMPLIED)} == {
+        "pkgconfig(zlib)",
+        "make",
+    }
+
+
 def test_a_broken_recipe_keeps_its_last_good_state_and_shows_its_error_with_the_line(
     repository: Repository, tree: GitTree
 ) -> None:

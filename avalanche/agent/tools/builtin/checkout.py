@@ -40,12 +40,14 @@ def check_out(job: Job) -> Recipe:
 def read_recipe(path: Path, shown_as: str) -> Recipe:
     """Reads a recipe, as its control file edits it; raises `BuildFailed` with the line."""
     control_path = path.with_name(CONTROL_FILE)
+    control_as = str(PurePosixPath(shown_as).with_name(CONTROL_FILE))
+    if control_path.is_symlink():  # it could lead to a file of the builder, whose line an error would show
+        raise BuildFailed(FailureKind.RECIPE, f"{control_as} is a symbolic link; it must be a file")
     try:
         data = path.read_bytes()
         control = control_path.read_bytes() if control_path.exists() else None
     except OSError as error:
         raise BuildFailed(FailureKind.RECIPE, f"{shown_as}: {error.strerror}") from error
-    control_as = str(PurePosixPath(shown_as).with_name(CONTROL_FILE))
     try:
         return load_recipe(data, control, path=shown_as, control_path=control_as).recipe
     except FormatError as error:

@@ -23,6 +23,15 @@ def test_a_control_file_edits_the_recipe_beside_it(recipe: Path) -> None:
     assert read_recipe(recipe, "n/nano/stone.yaml").build.scripts["build"] == "make\nmake docs"
 
 
+def test_a_control_file_that_leads_elsewhere_is_refused_unread(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("}{ not for logs")
+    recipe.with_name("control.kdl").symlink_to(tmp_path / "secret")
+    with pytest.raises(BuildFailed) as caught:
+        read_recipe(recipe, "n/nano/stone.yaml")
+    assert str(caught.value) == "n/nano/control.kdl is a symbolic link; it must be a file"
+    assert "not for logs" not in str(caught.value.failure)
+
+
 def test_an_error_in_either_file_names_the_file_and_shows_the_line(recipe: Path) -> None:
     recipe.with_name("control.kdl").write_text("// ours\nappend { build 5 }\n")
     with pytest.raises(BuildFailed) as caught:
