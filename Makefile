@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest -n auto --dist loadgroup
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-slow bench lint check format screenshots requirements clean
+.PHONY: help demo up test test-slow bench fuzz lint check format screenshots requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-slow: $(READY) ## Run the tests that build real software or run the whole s
 bench: $(READY) ## Measure and print the figures
 	@deploy/prepare-host test
 	@$(BIN)/pytest -m bench -q -s --no-header tests/bench $(ARGS)
+
+fuzz: $(READY) ## Fuzz the formats (TARGETS="stone recipe": only some; SECONDS=60: how long each)
+	@$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(or $(SECONDS),60)
 
 lint: $(READY) ## Check style, imports, templates and migrations
 	@$(BIN)/ruff check .

@@ -141,6 +141,7 @@ class _FrameDecoder:
         self._plain_size = plain_size
         self._window_log = window_log
         self._head = b""
+        self._left: int | None = None
         self._decoder: ZstdDecompressor | WideDecoder | None = None
 
     @property
@@ -165,7 +166,14 @@ class _FrameDecoder:
             self._decoder = self._chosen()
             if self._decoder is not None:
                 data, self._head = self._head, b""
-        return b"" if self._decoder is None else self._decoder.decompress(data, max_length)
+        if self._decoder is None:
+            return b""
+        plain = self._decoder.decompress(data, max_length)
+        if self._left is not None:
+            self._left -= len(plain)
+            if self._left and self._decoder.eof:  # which zstd itself notices in one of its modes alone
+                raise FormatError("the zstd frame is damaged: it ends before the size that its header says")
+        return plain
 
     def _chosen(self) -> ZstdDecompressor | WideDecoder | None:
         window = 0
@@ -174,6 +182,7 @@ class _FrameDecoder:
                 facts = frames.frame_facts(self._head)
             except FormatError:
                 return None  # its header is not whole yet
+            self._left = facts.content_size
             window = min(facts.window, self._plain_size if facts.content_size is None else facts.content_size)
         if min(window, self._plain_size) > LARGEST_WINDOW and is_available():
             return WideDecoder(self._plain_size, window_log=self._window_log)

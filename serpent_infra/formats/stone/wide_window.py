@@ -11,6 +11,8 @@ import os
 import tempfile
 from functools import cache
 
+from backports.zstd import ZstdError
+
 from serpent_infra.formats.errors import FormatError
 
 BLOCK = 1 << 17
@@ -70,8 +72,8 @@ def is_available() -> bool:
 class WideDecoder:
     """Inflates one frame of at most `size` bytes; used like the bindings' decoder, and to be closed.
 
-    Raises `FormatError` for a damaged frame, and for one that inflates to more than `size` bytes; `OSError` where the
-    disk of temporary files is full.
+    Raises `ZstdError` for a damaged frame, `FormatError` for one that inflates to more than `size` bytes, and `OSError`
+    where the disk of temporary files is full.
     """
 
     def __init__(self, size: int, *, window_log: int) -> None:
@@ -152,7 +154,7 @@ class WideDecoder:
         if self._library.ZSTD_isError(result):
             if self._library.ZSTD_getErrorCode(result) == _OUTPUT_TOO_SMALL:
                 raise FormatError("the payload inflates to more bytes than it declares")
-            raise FormatError(f"the zstd frame is damaged: {self._library.ZSTD_getErrorName(result).decode()}")
+            raise ZstdError(self._library.ZSTD_getErrorName(result).decode())
         return result
 
     def close(self) -> None:
