@@ -80,7 +80,9 @@ def _fuzz(name: str, seconds: int) -> None:
 
 def _escaped(word: str) -> str:
     """Writes a word as libFuzzer's dictionaries have it."""
-    return "".join(one if one.isalnum() or one in " _-:%()/|*&.=#{}" else f"\\x{ord(one):02x}" for one in word)
+    return "".join(
+        one if (one.isascii() and one.isalnum()) or one in " _-:%()/|*&.=#{}" else f"\\x{ord(one):02x}" for one in word
+    )
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 import xxhash
 
+from serpent_infra.formats import recipe_check
 from serpent_infra.formats.client.files import encode_repositories, parse_kdl_repositories, parse_yaml_repositories
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.index import read_index
 from serpent_infra.formats.kdl import encode_kdl, parse_kdl
 from serpent_infra.formats.manifest import decode_manifest, encode_manifest
-from serpent_infra.formats.recipe import parse_recipe
 from serpent_infra.formats.root_index import decode_root_index, encode_root_index
 from serpent_infra.formats.stone import frames, header, inflation, payload
 from serpent_infra.formats.stone.attributes import encode_attributes
@@ -121,18 +121,23 @@ def check_window(data: bytes) -> None:
                     outcomes.append(b"".join(inflation.inflate_chunks([data[2:]], size, strict=strict)))
                 except FormatError:
                     outcomes.append(None)
-        # Where a second frame is damaged and too large as well, either may be seen first by a lenient reader.
-        if outcomes[0] != outcomes[1] and (strict or None not in outcomes):
+        if outcomes[0] != outcomes[1]:
             raise AssertionError(f"strict={strict}: {outcomes}")
 
 
 def check_recipe(data: bytes) -> None:
-    """A recipe is read, or refused with a line."""
-    try:
-        parse_recipe(data, path="fuzzed")
-    except FormatError as error:
-        if not error.reason or error.path != "fuzzed":
-            raise AssertionError(f"a refusal without reason or path: {error!r}") from error
+    """A recipe, and the control file that follows a byte 0xff, are read and planned, or refused with a place."""
+    recipe, mark, control = data.partition(b"\xff")
+    found = recipe_check.check_recipe(recipe, control if mark else None, path="fuzzed", control_path="fuzzed.kdl")
+    for error in found.errors:
+        is_placed = error.line is not None or error.offset is not None or found.recipe is not None
+        if not error.reason or not error.path.startswith("fuzzed") or not is_placed:
+            raise AssertionError(f"a refusal without reason, path or place: {error!r}")
+    if found.recipe is None and not found.errors:
+        raise AssertionError("neither read nor refused")
+    for one in found.warnings:
+        if not one.warning.text or one.warning.line < 1 or one.warning.column < 1:
+            raise AssertionError(f"a warning without text or place: {one!r}")
 
 
 def check_kdl(data: bytes) -> None:
@@ -222,9 +227,11 @@ def _recipes() -> Iterator[bytes]:
         b"install: |\n    %make_install\n"
         b"packages:\n    - '%(name)-devel':\n        paths:\n            - /usr/include\ntuning:\n    - lto: thin\n"
     )
+    control = b'prepend {\n  setup "x"\n  builddeps { a; "binary(b)" }\n}\noverride {\n  rundeps-exclude { "^a" }\n}\n'
     examples = Path(__file__).parent.parent.parent / "examples"
     for path in sorted(examples.rglob("stone.y*ml")):
         yield path.read_bytes()
+        yield path.read_bytes() + b"\xff" + control
 
 
 def _documents() -> Iterator[bytes]:
@@ -249,18 +256,9 @@ def _root_indexes() -> Iterator[bytes]:
 
 _RECIPE_WORDS = (
     *("name: ", "version: ", "release: ", "upstreams:", "packages:", "paths:", "- git|", "rundeps:", "tuning:"),
-    *(
-        "profiles:",
-        "%(name)",
-        "emul32: true",
-        "pkgconfig(",
-        "networking:",
-        "options:",
-        "toolchain: gnu",
-        "|\n",
-        "&a",
-        "*a",
-    ),
+    *("profiles:", "%(name)", "emul32: true", "pkgconfig(", "networking:", "toolchain: gnu", "|\n", "&a", "*a", "%TAG"),
+    *("builddeps:", "rundeps-exclude:", "environment:", "workload:", "architectures:", "stripdirs:", "unpackdir:"),
+    *("%make", "%cmake", "%(_jobs)", "%break_exit", "%break_continue", "- lto: full", "\xff", "append {", "override {"),
 )
 _CLIENT_WORDS = (
     "description",
