@@ -1,6 +1,8 @@
 """What a recipe means, key by key, and what is said about a wrong one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.recipe import (
@@ -257,3 +259,15 @@ def test_versions_that_stay_as_they_are_bring_no_warning(version: str) -> None:
 )
 def test_numbers_take_boulders_form(text: str, number: str) -> None:
     assert rewritten(text) == number
+
+
+@given(st.from_regex(r"[0-9]{1,6}(\.[0-9]{0,6})?([eE][-+]?[0-9]{1,2})?", fullmatch=True))
+def test_a_rewritten_number_is_the_same_number_and_is_left_alone_from_then_on(text: str) -> None:
+    once = rewritten(text)
+    assert float(once) == float(text)
+    assert rewritten(once) == once
+
+
+@given(st.from_regex(r"[0-9]+(\.[0-9]+){2,4}[a-z]?|[0-9]+[a-df-np-wyz][a-z0-9.]*", fullmatch=True))
+def test_versions_that_are_no_numbers_stay_as_they_are(text: str) -> None:
+    assert rewritten(text) == text
