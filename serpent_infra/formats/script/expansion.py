@@ -8,7 +8,7 @@ from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.macro_file import Action
 
 MAX_DEPTH = 128
-MAX_LENGTH = 2**24  # characters; the longest of the distribution's scripts has some tens of thousands
+MAX_LENGTH = 2**22  # characters; the longest script of the distribution has twenty thousand
 _SHOWN_LENGTH = 100
 BREAK_CONTINUE, BREAK_EXIT = "break_continue", "break_exit"
 TOKEN = re.compile(r"%(?:(?P<percent>%)|\((?P<value>[A-Za-z0-9_]+)\)|(?P<action>[A-Za-z0-9_]+))")
