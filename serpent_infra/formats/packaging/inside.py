@@ -1,5 +1,6 @@
 """Opening and making files of a tree that a build may still be changing: no link is ever followed on the way."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -15,10 +16,17 @@ _MAX_LINKS = 40  # as Linux follows
 
 
 def open_inside(root: Path, path: str) -> BinaryIO:
-    """Opens a regular file by its absolute path in the tree. Raises `OSError`, also where a link is on the way."""
+    """Opens a regular file by its absolute path in the tree.
+
+    Raises `OSError`, also where a link is on the way and where anything but a regular file stands.
+    """
     parent, _, name = path.strip("/").rpartition("/")
-    with _directory(root, parent) as descriptor:
-        return os.fdopen(os.open(name, _READ, dir_fd=descriptor), "rb")
+    with _directory(root, parent) as directory:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "no regular file", path)
+        return os.fdopen(descriptor, "rb")
 
 
 def create_inside(root: Path, path: str, content: bytes, like: os.stat_result) -> None:

@@ -1,6 +1,7 @@
 """Reading ELF files: what gcc makes is understood, what is damaged ends in a named error within bounds."""
 
 import io
+import re
 import struct
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tests.unit.serpent_infra.formats.packaging.compiled import (
     library_of_32_bits,
     needs_gcc,
     program,
+    readelf,
 )
 
 # Places in the header of a 64-bit file.
@@ -198,3 +200,34 @@ def test_any_change_to_a_real_file_ends_well(sample: bytes, changes: list[tuple[
     with suppress(UnreadableElf):
         facts = read_elf(io.BytesIO(bytes(changed)))
         assert facts is None or facts.bits in {32, 64}
+
+
+def programs_of_this_machine() -> list[Path]:
+    """Sixty ELF files of this machine's, some from everywhere."""
+    places = (Path("/usr/bin"), Path("/usr/sbin"), Path("/usr/lib"))
+    files = sorted(path for place in places for path in (*place.glob("*"), *place.glob("*/*.so*")))
+    elf = [path for path in files if path.is_file() and not path.is_symlink() and is_elf(path)]
+    return elf[:: max(len(elf) // 60, 1)]
+
+
+def is_elf(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) == b"\x7fELF"
+
+
+@needs_gcc
+def test_the_machines_own_programs_are_read_as_readelf_reads_them() -> None:
+    for path in programs_of_this_machine():
+        facts, shown = facts_of(path), readelf("-d", "-n", "-l", "-S", path)
+        texts = {
+            name: tuple(re.findall(rf"\({name}\)\s+[^\[]*\[(.*?)\]", shown))
+            for name in ("NEEDED", "SONAME", "RUNPATH", "RPATH")
+        }
+        interpreter = re.search(r"Requesting program interpreter: (.*?)\]", shown)
+        notes = re.search(r"Build ID: ([0-9a-f]+)", shown)
+        assert facts.needed == texts["NEEDED"], path
+        assert (facts.soname,) == (texts["SONAME"] or (None,)), path
+        assert facts.search == texts["RUNPATH"] + texts["RPATH"], path
+        assert facts.interpreter == (interpreter and interpreter[1]), path
+        assert facts.build_id == (notes and notes[1]), path
+        assert facts.has_symbols is (" DYNSYM " in shown), path

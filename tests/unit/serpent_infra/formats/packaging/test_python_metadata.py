@@ -1,14 +1,18 @@
 """What installed Python distributions provide and need."""
 
+import platform
 from dataclasses import replace
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from serpent_infra.formats.packaging.analysis import Findings
 from serpent_infra.formats.packaging.python_metadata import is_python_metadata, read_python_metadata
 from serpent_infra.formats.packaging.tools import ToolResult, Tools
-from tests.unit.serpent_infra.formats.packaging.install_trees import put_path, site_of
+from tests.unit.serpent_infra.formats.packaging.install_trees import put, put_path, site_of
 
 METADATA = "/usr/lib/python3.13/site-packages/x.dist-info/METADATA"
 
@@ -80,11 +84,24 @@ def test_the_directory_says_which_python_it_is(tmp_path: Path) -> None:
     assert read(tmp_path, text)[1] == set()
 
 
-@pytest.mark.parametrize(("answer", "needed"), [("3.8\n", {"python(y)"}), ("4.2\n", set()), ("nonsense\n", set())])
+@pytest.mark.parametrize(("answer", "needed"), [("3.8.1\n", {"python(y)"}), ("4.2.0\n", set()), ("nonsense\n", set())])
 def test_the_build_roots_python_is_asked_where_the_directory_does_not_say(
     tmp_path: Path, answer: str, needed: set[str]
 ) -> None:
     found = put_path(tmp_path, "/usr/lib/x.dist-info/METADATA", 'Name: x\nRequires-Dist: y; python_version < "3.9"\n')
+    site = replace(site_of(tmp_path), tools=Tools(run=lambda _arguments: ToolResult(0, answer)))
+    findings = Findings()
+    read_python_metadata(site, found, findings)
+    assert {str(one) for one in findings.depends} == needed
+
+
+@pytest.mark.parametrize(
+    ("answer", "needed"),
+    [("3.13.2\n", {"python(y)"}), ("3.13.3+\n", set()), ("3.12.1\n", set()), ("3.13.0rc1\n", {"python(y)"})],
+    ids=["older", "newer", "of another line", "candidate"],
+)
+def test_the_third_number_is_the_build_roots_and_else_the_latest(tmp_path: Path, answer: str, needed: set[str]) -> None:
+    found = put_path(tmp_path, METADATA, 'Name: x\nRequires-Dist: y; python_full_version < "3.13.3"\n')
     site = replace(site_of(tmp_path), tools=Tools(run=lambda _arguments: ToolResult(0, answer)))
     findings = Findings()
     read_python_metadata(site, found, findings)
@@ -131,3 +148,68 @@ def test_headers_without_end_are_not_read(tmp_path: Path) -> None:
 def test_a_long_description_does_no_harm(tmp_path: Path) -> None:
     provides, depends, lines = read(tmp_path, "Name: x\nRequires-Dist: y\n\n" + "word " * 300_000)
     assert (provides, depends, lines) == ({"python(x)"}, {"python(y)"}, [])
+
+
+EGG = "/usr/lib/python3.13/site-packages/x.egg-info"
+REQUIRES = """
+always>=1
+with-extras[speed]
+
+[:python_version < "3"]
+old
+
+[:python_version >= "3"]
+new
+
+[test]
+tests
+
+[docs:python_version >= "3"]
+docs
+"""
+
+
+def test_old_metadata_has_its_requirements_beside_it(tmp_path: Path) -> None:
+    put(tmp_path, f"{EGG}/requires.txt", REQUIRES)
+    assert read(tmp_path, "Name: x\n", path=f"{EGG}/PKG-INFO") == (
+        {"python(x)"},
+        {"python(always)", "python(new)"},
+        [],
+    )
+    # As importlib reads the same directory, by what boulder does with it.
+    requirements = map(Requirement, Distribution.at(tmp_path / EGG.lstrip("/")).requires or [])
+    environment = {"python_version": "3.13", "extra": ""}
+    held = {one.name for one in requirements if not one.extras and (not one.marker or one.marker.evaluate(environment))}
+    assert held == {"always", "new"}
+
+
+def test_requirements_in_the_metadata_itself_come_first(tmp_path: Path) -> None:
+    put(tmp_path, f"{EGG}/requires.txt", REQUIRES)
+    assert read(tmp_path, "Name: x\nRequires-Dist: y\n", path=f"{EGG}/PKG-INFO")[1] == {"python(y)"}
+
+
+def test_requirements_behind_a_link_are_not_read(tmp_path: Path) -> None:
+    put(tmp_path, "/secret", "secret\n")
+    put(tmp_path, f"{EGG}/x")
+    (tmp_path / EGG.lstrip("/") / "requires.txt").symlink_to(tmp_path / "secret")
+    assert read(tmp_path, "Name: x\n", path=f"{EGG}/PKG-INFO")[1] == set()
+
+
+def test_this_environments_own_distributions_are_read_as_the_library_reads_them(tmp_path: Path) -> None:
+    """The oracle is what boulder runs in the build root: importlib and packaging, in the Python that is there."""
+    version = ".".join(platform.python_version_tuple()[:2])
+    count = 0
+    for number, distribution in enumerate(distributions()):
+        text = distribution.read_text("METADATA")
+        if text is None:
+            continue
+        needed = {
+            f"python({canonicalize_name(one.name)})"
+            for one in map(Requirement, distribution.requires or [])
+            if not one.extras and (one.marker is None or one.marker.evaluate())
+        }
+        path = f"/usr/lib/python{version}/site-packages/x{number}.dist-info/METADATA"
+        found = read(tmp_path, text, path=path, architecture=platform.machine())
+        assert found == ({f"python({canonicalize_name(distribution.metadata['Name'])})"}, needed, [])
+        count += 1
+    assert count > 50

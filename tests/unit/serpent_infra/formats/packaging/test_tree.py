@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,19 @@ def test_no_link_is_followed_when_opening(tmp_path: Path, path: str) -> None:
         assert stream.read() == b"usr/real/x"
     with pytest.raises(OSError, match=r"Too many levels|Not a directory"):
         open_inside(tmp_path, path)
+
+
+def open_descriptors() -> list[str]:
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("make_it", [os.mkdir, os.mkfifo])
+def test_only_regular_files_are_opened_and_nothing_stays_open(tmp_path: Path, make_it: Callable[[Path], None]) -> None:
+    make_it(tmp_path / "x")
+    before = open_descriptors()
+    with pytest.raises(OSError, match="no regular file"):
+        open_inside(tmp_path, "/x")
+    assert open_descriptors() == before
 
 
 def test_no_link_is_followed_when_making(tmp_path: Path) -> None:
