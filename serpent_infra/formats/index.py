@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.stone import payload
-from serpent_infra.formats.stone.header import FileType, Header
+from serpent_infra.formats.stone.header import SIZE, FileType, Header
 from serpent_infra.formats.stone.limits import INDEX_LIMITS, Limits
 from serpent_infra.formats.stone.meta import Meta
 from serpent_infra.formats.stone.payload import PayloadHeader, PayloadKind
@@ -60,9 +60,11 @@ def read_index(source: Source, *, strict: bool = True, limits: Limits = INDEX_LI
     metas = read_metas(source, FileType.REPOSITORY, strict=strict, limits=limits, path=path)
     for meta in metas:
         if meta.hash is None:
-            raise FormatError(f"{meta.name} has no hash", path=path or name_of(source))
+            raise FormatError(f"{meta.name} has no hash", path=path or name_of(source), offset=SIZE)
         if strict and (meta.uri is None or meta.size is None or not _SHA256.fullmatch(meta.hash)):
             raise FormatError(
-                f"{meta.name} has no URI, no size, or no SHA-256 in lower-case hex", path=path or name_of(source)
+                f"{meta.name} has no URI, no size, or no SHA-256 in lower-case hex",
+                path=path or name_of(source),
+                offset=SIZE,
             )
     return list(metas)

@@ -10,6 +10,7 @@ import xxhash
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.stone.contents import ContentRange
 from serpent_infra.formats.stone.directory import Directory, Occupied
+from serpent_infra.formats.stone.header import SIZE
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry, check_target
 from serpent_infra.formats.stone.limits import DEFAULT_LIMITS, Limits
 from serpent_infra.formats.stone.package import Package, check_digest, package_of, split_content
@@ -41,7 +42,7 @@ def extract(
     """
     with open_stone(source, strict=strict, limits=limits) as stone:
         package = package_of(stone)
-        with stone.located(None, ""):
+        with stone.located(package.content.offset if package.content else SIZE, ""):
             wanted = _regular_files(package)
             _check(package, wanted, limits)
             usr.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,8 @@ def inflate(stored: bytes, plain_size: int, *, strict: bool, window_log: int = f
     """Gives the plain bytes of a payload, never more than `plain_size`. Raises `FormatError`.
 
     More bytes than declared are refused. Strict inflation wants exactly one frame of exactly `plain_size` bytes;
-    lenient inflation takes further frames, ignores what follows the last, and gives fewer bytes where there are fewer.
+    lenient inflation takes further frames, ignores what follows the last and is none, and gives fewer bytes where
+    there are fewer.
     """
     if not strict:
         return b"".join(inflate_chunks([stored], plain_size, strict=False, window_log=window_log, chunk=plain_size + 1))
@@ -85,9 +86,6 @@ class _Inflater:
             try:
                 plain = self.decompressor.decompress(stored, min(chunk, self.left + 1))
             except ZstdError as error:
-                if self.frames and not self.strict:
-                    self.is_over = True  # junk after a whole frame
-                    return
                 raise FormatError(f"the zstd frame is damaged: {error}") from error
             if len(plain) > self.left:
                 raise FormatError(f"the payload inflates to {_against(len(plain), self.left)} than it declares")
@@ -122,7 +120,7 @@ class _Inflater:
 
     def finish(self) -> None:
         """Refuses a stream that ended too early."""
-        if self.is_over or (self.frames and not self.strict):
+        if self.is_over:
             return
         if not self.decompressor.eof:
             raise FormatError("the zstd frame is cut short")

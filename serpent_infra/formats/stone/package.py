@@ -7,7 +7,7 @@ import xxhash
 
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.stone.contents import ContentRange
-from serpent_infra.formats.stone.header import FileType
+from serpent_infra.formats.stone.header import SIZE, FileType
 from serpent_infra.formats.stone.layout import EntryKind, LayoutEntry
 from serpent_infra.formats.stone.limits import DEFAULT_LIMITS, Limits
 from serpent_infra.formats.stone.meta import Meta
@@ -64,7 +64,7 @@ def verify_package(source: Source, *, strict: bool = True, limits: Limits = DEFA
     """
     with open_stone(source, strict=strict, limits=limits, path=path) as stone:
         package = package_of(stone)
-        with stone.located(None, ""):
+        with stone.located(package.content.offset if package.content else SIZE, ""):
             for one, pieces in split_content(package):
                 hasher = xxhash.xxh3_128()
                 for piece in pieces:
@@ -84,8 +84,10 @@ def package_of(stone: StoneReader) -> Package:
         ranges: tuple[ContentRange, ...] | None = None
         attributes: tuple[tuple[bytes, bytes], ...] | None = None
         content: ContentPayload | None = None
+        places: dict[int, int] = {}
         for payload in stone:
             kinds.append(payload.header.kind)
+            places.setdefault(payload.header.kind, stone.payload_at)
             match payload:
                 case MetaPayload():
                     meta = meta or payload.meta
@@ -100,7 +102,7 @@ def package_of(stone: StoneReader) -> Package:
                 case _:
                     pass
         if meta is None:
-            raise FormatError("a package without metadata")
+            raise FormatError("a package without metadata", offset=SIZE)
         package = Package(
             meta=meta,
             layout=layout or (),
@@ -110,17 +112,27 @@ def package_of(stone: StoneReader) -> Package:
             content=content,
         )
         if stone.strict:
-            _check(package, kinds)
+            _check_order(kinds, stone.payload_at)
+            with stone.located(places.get(PayloadKind.INDEX, stone.payload_at), ""):
+                _check_ranges(package)
+            with stone.located(places.get(PayloadKind.LAYOUT, stone.payload_at), ""):
+                _check_layout(package)
         return package
 
 
-def _check(package: Package, kinds: list[int]) -> None:
-    """Holds a package to what boulder writes."""
+def _check_order(kinds: list[int], offset: int) -> None:
+    """Wants payloads as boulder writes them; attributes, which it never does, may stand anywhere."""
     known = [kind for kind in kinds if kind != PayloadKind.ATTRIBUTES]
     if known != [kind for kind in _ORDER if kind in known]:
-        raise FormatError(f"payloads of the kinds {known} stand in another order than meta, layout, index, content")
+        raise FormatError(
+            f"payloads of the kinds {known} stand in another order than meta, layout, index, content", offset=offset
+        )
     if (PayloadKind.INDEX in known) != (PayloadKind.CONTENT in known):
-        raise FormatError("index and content come together or not at all")
+        raise FormatError("index and content come together or not at all", offset=offset)
+
+
+def _check_ranges(package: Package) -> None:
+    """Wants each digest once, and ranges that cover the content without gap."""
     position = 0
     for one in package.ranges:
         if one.start != position:
@@ -128,9 +140,13 @@ def _check(package: Package, kinds: list[int]) -> None:
         position = one.end
     if position != package.content_size:
         raise FormatError(f"the index covers {position:,} bytes of {package.content_size:,} of the content")
-    digests = {one.digest for one in package.ranges}
-    if len(digests) != len(package.ranges):
+    if len({one.digest for one in package.ranges}) != len(package.ranges):
         raise FormatError("the index names one digest twice")
+
+
+def _check_layout(package: Package) -> None:
+    """Wants each target once, and a content for each file and a file for each content."""
+    digests = {one.digest for one in package.ranges}
     if digests != {entry.digest for entry in package.layout if entry.kind == EntryKind.REGULAR}:
         raise FormatError("layout and index name different contents")
     targets = {entry.target for entry in package.layout}

@@ -74,6 +74,7 @@ class ContentPayload:
 
     def __init__(self, head: PayloadHeader, reader: "StoneReader", start: int) -> None:
         self.header = head
+        self.offset = start - payload.SIZE
         self._reader = reader
         self._start = start
 
@@ -83,7 +84,7 @@ class ContentPayload:
         Pieces come before the checksum is known: who keeps them waits for the end. Raises `FormatError`.
         """
         reader, head = self._reader, self.header
-        with reader.located(self._start - payload.SIZE, "content"):
+        with reader.located(self.offset, "content"):
             limit = reader.limits.content
             if limit is not None and head.plain_size > limit:
                 raise FormatError(f"{head.plain_size:,} bytes of content, {limit:,} are allowed")
@@ -127,6 +128,8 @@ class StoneReader:
         self._size = stream.seek(0, io.SEEK_END)
         self._plain_left = limits.plain
         self._records_left = limits.records
+        self.payload_at = header.SIZE
+        """Where the header of the payload stands that the iteration has come to."""
         with self.located(None, ""):
             self.header = Header.decode(self.read(0, min(header.SIZE, self._size)), strict=strict)
 
@@ -139,6 +142,7 @@ class StoneReader:
             if not self.strict and self._size - position < payload.SIZE:
                 return
             start = position + payload.SIZE
+            self.payload_at = position
             with self.located(position, ""):
                 head = PayloadHeader.decode(
                     self.read(position, min(payload.SIZE, self._size - position)), offset=position, strict=self.strict
@@ -271,5 +275,7 @@ def read_metas(
             if isinstance(one, MetaPayload):
                 metas.append(one.meta)
             elif strict:
-                raise FormatError(f"a payload of kind {one.header.kind} has no place here", path=stone.path)
+                raise FormatError(
+                    f"a payload of kind {one.header.kind} has no place here", path=stone.path, offset=stone.payload_at
+                )
         return tuple(metas)

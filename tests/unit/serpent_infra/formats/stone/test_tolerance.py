@@ -54,6 +54,10 @@ REJECTED = {
     "content of an unknown compression": lambda: content_of(b"hello", 5, compression=9),
     "a truncated frame": lambda: container(payload(META, PLAIN, RECORDS, stored=frames.compress(PLAIN)[:-3])),
     "truncated content": lambda: content_of(frames.compress(b"hello" * 99)[:-3], 5 * 99),
+    "a second frame that is damaged": lambda: content_of(
+        frames.compress(b"he") + frames.compress(b"llo")[:-3] + b"\xff\xff\xff", 5
+    ),
+    "a second frame that is truncated": lambda: content_of(frames.compress(b"he") + frames.compress(b"llo")[:-1], 5),
     "a dependency of no bytes": lambda: meta_with(record(8, 10, b"")),
     "a digest of another length": lambda: container(
         meta_payload(), payload(PayloadKind.LAYOUT, b"\0" * 16 + b"\0\4\0\1\1" + b"\0" * 11 + b"abcdx", 1)
@@ -154,13 +158,16 @@ def test_both_readers_reject(craft: Craft) -> None:
         with pytest.raises(FormatError) as caught:
             verify_package(craft(), strict=strict, path="x.stone")
         assert caught.value.path == "x.stone"
+        assert caught.value.offset is not None
         assert caught.value.reason
 
 
 @pytest.mark.parametrize("craft", TOLERATED.values(), ids=TOLERATED.keys())
 def test_only_the_strict_reader_rejects(craft: Craft) -> None:
-    with pytest.raises(FormatError):
-        verify_package(craft())
+    with pytest.raises(FormatError) as caught:
+        verify_package(craft(), path="x.stone")
+    assert caught.value.path == "x.stone"
+    assert caught.value.offset is not None
     assert verify_package(craft(), strict=False).meta.name == "hello"
 
 
