@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from serpent_infra.formats.recipe import Archive, Recipe, Toolchain
+from serpent_infra.formats.recipe.model import last_segment
 from serpent_infra.formats.script.expansion import TOKEN
 from serpent_infra.formats.script.macros import Macros, load_macros
 from serpent_infra.formats.script.targets import Target, build_targets, has_workload, scripts_of
@@ -70,8 +71,9 @@ def _of_options(
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     for upstream in recipe.upstreams:
         if isinstance(upstream, Archive):
-            suffix = upstream.file_name.rpartition(".")[2].lower()
-            yield f"a .{suffix} upstream", _UNPACKERS.get(suffix, ())
+            for name in (last_segment(upstream.uri), upstream.rename or ""):  # boulder looks at both
+                _, dot, suffix = name.lower().rpartition(".")
+                yield f"a .{suffix} upstream", _UNPACKERS.get(suffix, ()) if dot else ()
     yield f"the {toolchain} toolchain", _COMPILERS[toolchain]
     if any(target.is_emul32 for target in targets):
         yield "its 32-bit build", _COMPILERS_32BIT[toolchain]

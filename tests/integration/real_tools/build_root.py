@@ -7,13 +7,15 @@ with their libraries, so that scripts run in boulder's container.
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from serpent_infra.formats import script
-from serpent_infra.formats.dependency import Capability
+from serpent_infra.formats.dependency import Capability, Kind
+from serpent_infra.formats.recipe import Recipe
+from serpent_infra.formats.script.implied import implied_needs
 from serpent_infra.formats.stone.scan import scan
 from serpent_infra.formats.stone.writer import write_package
 from tests.factories.vessel import make_meta
@@ -22,12 +24,8 @@ MACROS = Path(script.__file__).parent / "macros"
 PROFILE = "test"
 SHELL = "bash"
 PROGRAMS = (SHELL, "cp", "install", "mkdir", "objcopy", "pkg-config", "strip")
-# What boulder asks for beside what a recipe names (stone-spec 4.4).
-NAMES = (
-    *("boulder", "coreutils", "dash", "diffutils", "findutils", "gawk", "glibc-devel", "grep", "layout"),
-    *("libarchive", "linux-headers", "os-info", "pkgconf", "sed", "util-linux", "clang"),
-)
-BINARIES = ("git", "hx", "less", "nano", "ps", "rg", "vim", "ld.bfd", "gcc", "g++")
+# What boulder wants for people who look at a breakpoint, beside what a build needs.
+FOR_PEOPLE = frozenset(f"binary({name})" for name in ("git", "hx", "less", "nano", "ps", "rg", "vim"))
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,13 @@ class Boulder:
     home: Path
 
     @classmethod
-    def prepare(cls, home: Path) -> Self:
-        """Makes a repository of stand-ins, a profile that names it, and the directory of macros."""
+    def prepare(cls, home: Path, needs: Iterable[str], shell: Path) -> Self:
+        """Makes a repository that offers some dependencies, a profile that names it, and the directory of macros."""
         repository, profiles = home / "repository", home / "config/profile.d"
         for directory in (repository, profiles, home / "data"):
             directory.mkdir(parents=True)
-        write_stand_ins(repository)
+        write_stand_ins(repository, needs)
+        shutil.copy(shell, repository)
         subprocess.run(["moss", "index", repository], check=True, capture_output=True, timeout=120)
         (profiles / f"{PROFILE}.yaml").write_text(
             f'{PROFILE}:\n  repositories:\n    local:\n      description: "stand-ins"\n      priority: 0\n'
@@ -72,21 +71,32 @@ def copy_macros(target: Path) -> None:
     base.write_text("\n".join(part.read_text() for part in parts))
 
 
-def write_stand_ins(directory: Path) -> None:
-    """Writes the stones; programs that are not on this machine are left out."""
-    for name in NAMES:
-        _write(directory, name, ())
-    _write(directory, "programs", BINARIES)
+def needs_of(recipe: Recipe) -> frozenset[str]:
+    """Says what must be there for boulder to build a recipe, as far as we know."""
+    return FOR_PEOPLE.union((one.text for one in implied_needs(recipe, "x86_64")), recipe.build_depends)
+
+
+def write_stand_ins(directory: Path, needs: Iterable[str]) -> None:
+    """Writes a stone of metadata alone for each dependency, but for the shell, which is real."""
+    for text in sorted(set(needs) - {SHELL}):
+        wanted = Capability.parse(text)
+        is_name = wanted.kind is Kind.NAME
+        name = wanted.target if is_name else re.sub(r"[^a-z0-9]+", "-", f"provides {text}").strip("-")
+        _write(directory, name, [] if is_name else [wanted])
+
+
+def write_shell(directory: Path) -> Path:
+    """Writes the stone of the shell; programs that are not on this machine are left out."""
     paths = {f"bin/{name}": Path(found) for name in PROGRAMS if (found := shutil.which(name))}
     files = {**paths, **{target: path for program in paths.values() for target, path in _libraries(program)}}
-    _write(directory, SHELL, [target.removeprefix("bin/") for target in paths], files)
+    return _write(directory, SHELL, [], files)
 
 
-def _write(directory: Path, name: str, programs: Iterable[str], files: dict[str, Path] | None = None) -> None:
-    provides = frozenset(Capability.parse(f"binary({program})") for program in programs)
-    meta = make_meta(name, provides=provides, depends=frozenset())
+def _write(directory: Path, name: str, provides: Iterable[Capability], files: Mapping[str, Path] | None = None) -> Path:
+    meta = make_meta(name, provides=frozenset(provides), depends=frozenset())
     found = [scan(path.resolve(), target) for target, path in sorted((files or {}).items())]
     write_package(directory / meta.file_name, meta, found)
+    return directory / meta.file_name
 
 
 def _libraries(program: Path) -> Iterable[tuple[str, Path]]:

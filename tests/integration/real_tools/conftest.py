@@ -11,8 +11,8 @@ import pytest
 from pytest_django import Settings
 
 from serpent_infra.formats.packaging import PackedKind, pack
-from serpent_infra.formats.recipe import parse_recipe
-from tests.integration.real_tools.build_root import Boulder
+from serpent_infra.formats.recipe import Toolchain, parse_recipe
+from tests.integration.real_tools.build_root import Boulder, needs_of, write_shell
 
 GREET_DATA = Path(__file__).parents[3] / "examples/recipes/greet-data"
 
@@ -57,14 +57,22 @@ def moss(tmp_path: Path) -> Moss:
 
 
 @pytest.fixture(scope="session")
-def boulder(tmp_path_factory: pytest.TempPathFactory) -> Boulder:
-    """boulder with all that it needs; its root is filled anew for every build."""
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stone of what runs scripts in boulder's container."""
     for tool in ("moss", "boulder"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not on PATH")
     if os.geteuid() != 0:
         pytest.skip("boulder's container needs root here")
-    return Boulder.prepare(tmp_path_factory.mktemp("boulder"))
+    return write_shell(tmp_path_factory.mktemp("shell"))
+
+
+@pytest.fixture(scope="session")
+def boulder(shell: Path, tmp_path_factory: pytest.TempPathFactory) -> Boulder:
+    """boulder with what recipes of either toolchain need; its root is filled anew for every build."""
+    text = (GREET_DATA / "stone.yaml").read_text()
+    recipes = [parse_recipe(f"{text}\ntoolchain: {toolchain}\n".encode()) for toolchain in Toolchain]
+    return Boulder.prepare(tmp_path_factory.mktemp("boulder"), frozenset().union(*map(needs_of, recipes)), shell)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ summary: Doubles
 description: |
     Doubles numbers – and –
     nothing else.
-builddeps: [binary(gcc), bash, sed]
+builddeps: [findutils, bash, sed]
 checkdeps: [bash]
 install: |
     mkdir -p %(installroot)

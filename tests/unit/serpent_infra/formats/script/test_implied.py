@@ -60,11 +60,17 @@ def test_toolchain_and_root_imply_their_packages(text: str, there: str, by: str,
         ("a-1.rpm", ["binary(rpm2cpio)", "cpio"]),
         ("a-1.deb", ["binary(ar)"]),
         ("a-1.patch", []),
+        ("zip", []),
     ],
 )
 def test_an_upstream_implies_what_unpacks_it(name: str, needed: list[str]) -> None:
     found = implied(f"upstreams:\n    - https://example.org/{name}: {'0' * 64}\n")
     assert [text for text, by in found.items() if by.endswith("upstream")] == needed
+
+
+def test_an_upstream_implies_what_unpacks_it_under_either_name() -> None:
+    found = implied(f"upstreams:\n    - https://example.org/a.deb:\n        hash: {'0' * 64}\n        rename: a.rpm\n")
+    assert [text for text, by in found.items() if by.endswith("upstream")] == ["binary(ar)", "binary(rpm2cpio)", "cpio"]
 
 
 def test_a_recipe_of_another_architecture_implies_nothing() -> None:
