@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from serpent_infra.formats.recipe.control import Control, apply_control, parse_control
+from serpent_infra.formats.recipe.control import Control, apply_control
+from serpent_infra.formats.recipe.control_file import parse_control
 from serpent_infra.formats.recipe.model import Recipe
 from serpent_infra.formats.recipe.parse import parse_recipe
 

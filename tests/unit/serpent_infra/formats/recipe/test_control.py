@@ -4,7 +4,8 @@ import pytest
 
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.recipe import Recipe, WarningKind, parse_recipe
-from serpent_infra.formats.recipe.control import apply_control, parse_control
+from serpent_infra.formats.recipe.control import apply_control
+from serpent_infra.formats.recipe.control_file import parse_control
 from serpent_infra.formats.recipe.load import load_recipe
 from serpent_infra.formats.script import HostFacts, Phase, plan_build
 
