@@ -70,7 +70,7 @@ def preview(profile: Profile, kind: CampaignKind, argument: str, *, user: Viewer
         selection=selection,
         shape=shape(nodes, found),
         slots=slots_for(profile, at=at),
-        unknown=sum(member.name not in times for member in members),
+        unknown=len(members) - _built(profile, keys),
         failed=_failed(profile, keys),
         busy=_busy(profile, keys),
     )
@@ -117,6 +117,12 @@ def slots_for(profile: Profile, *, at: datetime) -> int:
     """Counts the slots, busy or not, of builders that are there and could take the profile's builds."""
     able = dispatch.who_could_take(profile, at=at)
     return sum(builder.slots_total for builder in able if builder.is_online and not builder.is_draining)
+
+
+def _built(profile: Profile, recipes: Collection[int]) -> int:
+    """Counts the recipes whose build times are known."""
+    rows = BuildTask.objects.filter(profile=profile, recipe__in=recipes, status=TaskStatus.COMPLETED)
+    return rows.order_by().values("recipe").distinct().count()
 
 
 def _failed(profile: Profile, recipes: Collection[int]) -> tuple[BuildTask, ...]:

@@ -1,6 +1,7 @@
 """What all recipes of a project provide and need, read once for as long as none of it changes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from django.db.models import Count, Max
@@ -32,6 +33,14 @@ class Capabilities(Protocol):
 
 Tree = Mapping[int, Capabilities]
 
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    provides: set[Capability]
+    needs: dict[Need, None]
+    has_manifest: bool
+
+
 _known: dict[tuple[int, str], tuple[object, Tree]] = {}
 
 
@@ -48,8 +57,17 @@ def read_tree(project: int, *, architecture: str) -> Tree:
     kept = _known.get((project, architecture))
     if kept is None or kept[0] != state:
         tree = ordering.read_capabilities(set(keys.values_list("pk", flat=True)), architecture=architecture)
-        kept = _known[project, architecture] = (state, tree)
+        kept = _known[project, architecture] = (state, _shared(tree))
     return kept[1]
+
+
+def _shared(tree: Tree) -> Tree:
+    """Lets recipes that need the same share it, which is what makes matching needs quick."""
+    needs: dict[Need, Need] = {}
+    return {
+        key: _Row(one.provides, {needs.setdefault(need, need): None for need in one.needs}, one.has_manifest)
+        for key, one in tree.items()
+    }
 
 
 def forget() -> None:
