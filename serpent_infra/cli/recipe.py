@@ -62,7 +62,7 @@ def check(
 
 
 def _recipes(path: Path) -> Iterator[Path]:
-    """Gives a recipe itself, or all below a directory in the order of their paths; links are not followed."""
+    """Gives a recipe itself, or all below a directory in the order of their paths; no link is entered."""
     if not path.is_dir():
         yield path
         return
