@@ -40,10 +40,16 @@ def examine(builders: Iterable[Builder], *, at: datetime) -> list[Examined]:
 
 def free_slots(*, at: datetime) -> list[FreeSlot]:
     """Lists the idle slots of builders that are enrolled, online, not draining and have disk, by builder and index."""
+    return [slot for slot in working_slots(at=at) if slot.is_idle]
+
+
+def working_slots(*, at: datetime) -> list[FreeSlot]:
+    """Lists all slots of such builders, the busy ones too."""
     candidates = Builder.objects.offerable().with_latest_sample()
     fit = {one.builder.pk: one for one in examine(candidates, at=at) if one.health.can_work}
-    idle = Slot.objects.idle().filter(builder__in=fit).order_by("builder__name", "index")
-    return [_free_slot(slot, fit[slot.builder_id]) for slot in idle]
+    idle = set(Slot.objects.idle().filter(builder__in=fit).values_list("pk", flat=True))
+    slots = Slot.objects.current().filter(builder__in=fit).order_by("builder__name", "index")
+    return [_free_slot(slot, fit[slot.builder_id], is_idle=slot.pk in idle) for slot in slots]
 
 
 def statuses(*, at: datetime) -> list[BuilderStatus]:
@@ -92,7 +98,7 @@ def _measurement(sample: HostSample) -> Measurement:
     )
 
 
-def _free_slot(slot: Slot, one: Examined) -> FreeSlot:
+def _free_slot(slot: Slot, one: Examined, *, is_idle: bool) -> FreeSlot:
     return FreeSlot(
         builder=one.builder.name,
         slot=slot.index,
@@ -101,4 +107,5 @@ def _free_slot(slot: Slot, one: Examined) -> FreeSlot:
         isa_levels=frozenset(one.builder.isa_levels),
         memory_limit=slot.memory_limit,
         disk_free=one.sample.disk_free if one.sample else 0,
+        is_idle=is_idle,
     )

@@ -43,12 +43,18 @@ __all__ = [
     "offer",
     "release_artefacts",
     "unsettled",
+    "working_slots",
 ]
 
 
 def free_slots(*, at: datetime) -> list[FreeSlot]:
     """Lists the slots that may be offered work: enrolled, online, not draining, disk in order, nothing running."""
     return _fleet.free_slots(at=at)
+
+
+def working_slots(*, at: datetime) -> list[FreeSlot]:
+    """Lists the slots of such builders, those that are busy too."""
+    return _fleet.working_slots(at=at)
 
 
 def fleet(*, at: datetime) -> list[BuilderStatus]:

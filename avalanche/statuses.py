@@ -25,7 +25,7 @@ class UnknownAttempt(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class FreeSlot:
-    """A slot that may be offered work now; memory in bytes, 0 for no limit."""
+    """A slot that may be offered work, now or (when it is not idle) later; bytes, `memory_limit` 0 for no limit."""
 
     builder: str
     slot: int
@@ -34,6 +34,7 @@ class FreeSlot:
     isa_levels: frozenset[str]
     memory_limit: int
     disk_free: int
+    is_idle: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 The only module of summit that knows avalanche. It does not decide what an ended attempt means: `settling.py` does.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,9 @@ from django.db import IntegrityError, transaction
 from avalanche import interfaces as avalanche
 from avalanche.interfaces import ArtefactSource, AttemptStatus, BuilderStatus, LogTail, Tier
 from serpent_infra.wire.orders import BuildOrder, BuildPurpose, Limits, RemoteIndex, Source
-from summit import publishing
+from summit import lanes, publishing
 from summit.models import AttemptRef, BuildTask, Profile, Purpose
-from summit.scheduler import Pair, Ready, Slot, pair
+from summit.scheduler import Pair, Slot, pair
 from summit.states import IllegalTransition
 
 __all__ = [
@@ -43,8 +44,7 @@ __all__ = [
 ]
 
 REPLY_TO = "summit.settle"
-# More than any fleet has slots: what the scheduler looks at in one go.
-_READY_LIMIT = 2000
+log = logging.getLogger(__name__)
 _Remotes = dict[tuple[int, str], tuple[RemoteIndex, ...]]  # by profile and stream
 
 
@@ -66,17 +66,19 @@ def fleet(*, at: datetime) -> list[BuilderStatus]:
 
 def free_slots(*, at: datetime) -> list[Slot]:
     """Lists the slots that may be offered work now, as the scheduler sees them."""
-    return [
-        Slot(
-            builder=slot.builder,
-            index=slot.slot,
-            architecture=slot.architecture,
-            isa_levels=slot.isa_levels,
-            is_official=slot.tier is Tier.OFFICIAL,
-            memory_limit=slot.memory_limit,
-        )
-        for slot in avalanche.free_slots(at=at)
-    ]
+    return [_slot(slot) for slot in avalanche.free_slots(at=at)]
+
+
+def _slot(slot: avalanche.FreeSlot) -> Slot:
+    return Slot(
+        builder=slot.builder,
+        index=slot.slot,
+        architecture=slot.architecture,
+        isa_levels=slot.isa_levels,
+        is_official=slot.tier is Tier.OFFICIAL,
+        memory_limit=slot.memory_limit,
+        disk_free=slot.disk_free,
+    )
 
 
 def attempts_of(task: BuildTask) -> list[TaskAttempt]:
@@ -157,32 +159,24 @@ def dispatch(*, at: datetime) -> int:
     Any number of processes may do so at once: a task leaves the queue by compare-and-set, a slot by avalanche's, and
     who comes second goes on with the next pair.
     """
-    free = free_slots(at=at)
-    if not free:
-        return 0
-    tasks = {
-        task.pk: task
-        for task in BuildTask.objects.ready(at=at)
-        .by_priority()
-        .with_names()
-        .prefetch_related("attempts")[:_READY_LIMIT]
-    }
+    slots = avalanche.working_slots(at=at)
+    free = [_slot(slot) for slot in slots if slot.is_idle]
+    busy = [_slot(slot) for slot in slots if not slot.is_idle]
     remotes: _Remotes = {}
-    return sum(_offer(tasks[chosen.task], chosen, remotes, at=at) for chosen in pair(map(_ready, tasks.values()), free))
-
-
-def _ready(task: BuildTask) -> Ready:
-    troubled = (row.builder for row in task.attempts.all() if row.outcome not in {"", "succeeded"})
-    return Ready(
-        key=task.pk,
-        architecture=task.architecture,
-        isa_level=task.profile.isa_level,
-        is_official=task.purpose == Purpose.OFFICIAL,
-        priority=task.priority,
-        is_expedited=task.is_expedited,
-        ready_since=task.queued_at or task.created_at,
-        avoid=frozenset(troubled),
-    )
+    given = 0
+    while free:
+        found = lanes.look(free, busy, at=at)
+        pairs = pair(found.ready, free, shares=found.shares, fleet=found.fleet)
+        if not pairs:
+            break
+        tasks = BuildTask.objects.with_names().in_bulk([chosen.task for chosen in pairs])
+        for chosen in pairs:
+            free.remove(chosen.slot)
+            task = tasks.get(chosen.task)
+            if task is not None and _offer(task, chosen, remotes, at=at):
+                busy.append(chosen.slot)
+                given += 1
+    return given
 
 
 def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:
@@ -203,6 +197,9 @@ def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) ->
             )
     except (IllegalTransition, IntegrityError, avalanche.SlotTaken):
         return False
+    except Exception:
+        log.exception("could not offer %s, the next round tries again", task)
+        return False  # a fault with one holds up none of the others
     return True
 
 

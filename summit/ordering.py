@@ -44,6 +44,7 @@ def reorder(profile: Profile, *, campaign: Campaign | None = None, at: datetime)
         _store_edges(wanted, edges, offer)
         _store_tasks(tasks, waiting, found, wanted.values())
         _store_blocks(tasks, waiting, found, at=at)
+        _inherit_security(tasks, waiting, found)
         doorbell.ring(doorbell.DISPATCH)
     return found
 
@@ -189,3 +190,16 @@ def _store_blocks(tasks: Mapping[int, BuildTask], waiting: set[int], found: Orde
                 blocked[key] = (block.reason, block.sentence)
     BuildTask.objects.block_all(blocked, at=at)
     BuildTask.objects.unblock_all(free, sentence="what stopped it is gone", at=at)
+
+
+def _inherit_security(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order) -> None:
+    """Lets what a security build waits for go with it."""
+    known = {key for key in waiting if tasks[key].is_security}
+    reached, frontier = set(known), list(known)
+    while frontier:
+        key = frontier.pop()
+        needs = (found.wants[key].keys() - found.staged.get(key, set())) & waiting
+        frontier.extend(needs - reached)
+        reached |= needs
+    if reached - known:
+        BuildTask.objects.filter(pk__in=reached - known).update(is_security=True)

@@ -7,19 +7,17 @@ the commit that changed the recipe, never the branch; the same commit is asked f
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from django.db import transaction
 
 from serpent_infra.accounts.models import User
 from serpent_infra.formats.dependency import Kind
-from summit import doorbell, ordering, publishing
+from summit import allotment, doorbell, estimates, ordering, publishing
 from summit.inheritance import inherit
 from summit.models import BuildTask, Profile, Provider, Recipe, Submission, TaskEvent
 from summit.states import WAITING, IllegalTransition, SubmissionStatus, TaskStatus
 
-DEFAULT_ESTIMATE = 60.0  # seconds, for what was never built
-_HISTORY = 5
+DEFAULT_ESTIMATE = estimates.DEFAULT_SECONDS
 _CHUNK = 500
 
 
@@ -175,7 +173,7 @@ def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[Build
     )
     wanted = [lack for lack in wanted if lack.recipe.pk not in busy]
     submissions = _submissions(profile, [lack.recipe for lack in wanted], at=at)
-    estimates = estimates_of(profile, [lack.recipe.name for lack in wanted])
+    expected = estimates_of(profile, [lack.recipe.name for lack in wanted])
     tasks = []
     for lack in wanted:
         recipe, submission = lack.recipe, submissions[lack.recipe.repository_id, lack.recipe.commit]
@@ -188,7 +186,7 @@ def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[Build
                 submission=submission,
                 reason=lack.reason,
                 build_release=lack.build_release,
-                estimate=estimates.get(recipe.name, DEFAULT_ESTIMATE),
+                estimate=expected[recipe.name],
                 at=at,
             )
         )
@@ -198,6 +196,7 @@ def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[Build
 
 def save_all(tasks: list[BuildTask], *, actor: User | None = None, at: datetime) -> None:
     """Saves new tasks, each with the event that tells why it is wanted, and by whom where a person asked."""
+    allotment.allot(tasks)
     BuildTask.objects.bulk_create(tasks, batch_size=_CHUNK)
     events = [TaskEvent(task=task, at=at, target=task.status, actor=actor, sentence=task.reason) for task in tasks]
     TaskEvent.objects.bulk_create(events, batch_size=_CHUNK)
@@ -235,6 +234,7 @@ def _submissions(profile: Profile, recipes: Iterable[Recipe], *, at: datetime) -
                 author_name=recipe.author_name,
                 author_email=recipe.author_email,
                 purpose=profile.purpose,
+                is_security=allotment.names_vulnerability(recipe),
                 status=SubmissionStatus.ACCEPTED if is_accepted else SubmissionStatus.IN_REVIEW,
                 created_at=at,
                 decided_at=at if is_accepted else None,
@@ -254,12 +254,5 @@ def _people(emails: set[str]) -> Mapping[str, User]:
 
 
 def estimates_of(profile: Profile, names: Collection[str]) -> Mapping[str, float]:
-    """Gives the median of the latest build times of each recipe on the profile's architecture, in seconds."""
-    rows = BuildTask.objects.filter(
-        source_name__in=names, architecture=profile.architecture, status=TaskStatus.COMPLETED, build_seconds__gt=0
-    )
-    times: dict[str, list[float]] = {}
-    for name, seconds in rows.order_by("-pk").values_list("source_name", "build_seconds"):
-        if seconds is not None and len(times.setdefault(name, [])) < _HISTORY:
-            times[name].append(seconds)
-    return {name: median(values) for name, values in times.items()}
+    """Gives how long each recipe's build is expected to take on the profile's architecture, in seconds."""
+    return estimates.expected(names, architecture=profile.architecture)

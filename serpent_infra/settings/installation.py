@@ -30,6 +30,7 @@ SERPENT_GIT_TIMEOUT: int = env.int("SERPENT_GIT_TIMEOUT", default=600)
 SERPENT_OFFER_SECONDS: int = env.int("SERPENT_OFFER_SECONDS", default=60)
 SERPENT_LEASE_SECONDS: int = env.int("SERPENT_LEASE_SECONDS", default=45)
 SERPENT_BUILD_SECONDS: int = env.int("SERPENT_BUILD_SECONDS", default=6 * 3600)
+SERPENT_SECURITY_RESERVE: float = env.float("SERPENT_SECURITY_RESERVE", default=0.5)
 SERPENT_SILENCE_SECONDS: int = env.int("SERPENT_SILENCE_SECONDS", default=3600)
 SERPENT_LOG_BYTES: int = env.int("SERPENT_LOG_BYTES", default=256 * 2**20)
 # How long a second person has to decide, and the artefacts of one build to be taken in.

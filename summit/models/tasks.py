@@ -61,13 +61,12 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
 
     def ready(self, *, at: datetime) -> Self:
         """Narrows to those that a free slot may take now, of profiles and projects that are not paused."""
-        return self.filter(
-            Q(not_before__isnull=True) | Q(not_before__lte=at),
-            status=TaskStatus.QUEUED,
-            blockers=0,
-            profile__is_paused=False,
-            profile__project__is_paused=False,
-        )
+        return self.due(at=at).filter(profile__is_paused=False, profile__project__is_paused=False)
+
+    def due(self, *, at: datetime) -> Self:
+        """Narrows to those that wait for nothing but a slot, whether or not their profile is paused."""
+        resting = Q(not_before__isnull=True) | Q(not_before__lte=at)
+        return self.filter(resting, status=TaskStatus.QUEUED, blockers=0)
 
     def by_priority(self) -> Self:
         """Puts the most urgent first: expedited ones, then the longest chain of waiting work, then the oldest."""

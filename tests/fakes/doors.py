@@ -1,6 +1,7 @@
 """Stand-ins for avalanche's and vessel's doors: the same functions, kept in memory, driven by the test."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -90,6 +91,11 @@ class FakeFleet:
         )
 
     # The door
+
+    def working_slots(self, *, at: datetime) -> list[FreeSlot]:
+        idle = self.free_slots(at=at)
+        fit = [slot for slot in self.slots.values() if self.online[slot.builder]]
+        return [replace(slot, is_idle=slot in idle) for slot in fit]
 
     def free_slots(self, *, at: datetime) -> list[FreeSlot]:  # noqa: ARG002 - the door's signature
         busy = {self.places[key] for key, attempt in self.attempts.items() if attempt.is_open}

@@ -1,0 +1,173 @@
+"""Reads of the queue no more than free slots could take, however long it is: the most urgent of each share, and oldest.
+
+A lane is the ready tasks of one profile and share: whichever of them goes, the same slots may take it.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Sum
+
+from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
+from summit import models
+from summit.models import AttemptRef, BuildTask, Profile, Purpose
+from summit.scheduler import Fleet, Ready, Share, Slot, rank
+from summit.states import TaskStatus
+
+# A share's past counts for so long, where shares hold as many slots for their weight.
+SERVED_WINDOW = timedelta(hours=1)
+# A builder that a recipe's build crashed is avoided for so long.
+AVOIDED_FOR = timedelta(days=1)
+_BUILDERS_FAULTS = sorted(kind.value for kind in INFRASTRUCTURE_FAILURES - {FailureKind.HUB})
+_SPARE = 4  # rows more than slots, for those that turn out not to fit
+_FIELDS = (
+    "pk",
+    "architecture",
+    "purpose",
+    "priority",
+    "is_expedited",
+    "is_security",
+    "queued_at",
+    "created_at",
+    "share",
+    "memory_bytes",
+    "disk_bytes",
+    "recipe_id",
+    "profile_id",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What the scheduler is shown: tasks that may go, what their shares have, and who else is there."""
+
+    ready: Sequence[Ready]
+    shares: dict[str, Share] = field(default_factory=dict)
+    fleet: Fleet = field(default_factory=Fleet)
+
+
+def look(free: Sequence[Slot], busy: Sequence[Slot], *, at: datetime) -> Round:
+    """Reads one round in a number of queries that depends on the free slots and the shares, never on the queue."""
+    profiles = [profile for profile in Profile.objects.running() if any(_suits(profile, slot) for slot in free)]
+    if not profiles:
+        return Round(ready=())
+    lanes = [(profile, share) for profile in profiles for share in _shares(profile)]
+    if not lanes:
+        return Round(ready=())
+    shares = _holdings({share for _, share in lanes}, at=at)
+    lanes.sort(key=lambda lane: (rank(shares[lane[1]]), lane[1], lane[0].pk))
+    limit = 2 * ceil(len(free) / len(lanes)) + _SPARE
+    rows: dict[int, BuildTask] = {}
+    for task in _first(profiles, at=at)[: 2 * len(free) + _SPARE]:
+        rows[task.pk] = task
+    for profile, share in lanes[: 2 * len(free) + _SPARE]:
+        lane = _lane(profile, share, free, at=at)
+        for order in (("-priority", "pk"), ("queued_at", "pk")):
+            rows |= {task.pk: task for task in lane.order_by(*order)[:limit]}
+    running = BuildTask.objects.filter(status=TaskStatus.BUILDING, is_security=True).count()
+    return Round(
+        ready=_as_ready(rows.values(), {profile.pk: profile for profile in profiles}, at=at),
+        shares=shares,
+        fleet=Fleet(busy=busy, security_running=running, security_reserve=settings.SERPENT_SECURITY_RESERVE),
+    )
+
+
+def _suits(profile: Profile, slot: Slot) -> bool:
+    return (
+        profile.architecture == slot.architecture
+        and (not profile.isa_level or profile.isa_level in slot.isa_levels)
+        and (slot.is_official or profile.purpose != Purpose.OFFICIAL)
+    )
+
+
+def _shares(profile: Profile) -> list[str]:
+    """Lists the shares with ready tasks by jumping from one to the next in the index: shares are few, tasks many."""
+    ready = "profile_id = %s AND status = 'queued' AND blockers = 0"
+    table = connection.ops.quote_name(BuildTask._meta.db_table)  # noqa: SLF001 - Django's documented meta API
+    statement = f"""
+        WITH RECURSIVE found(share) AS (
+            SELECT MIN(share) FROM {table} WHERE {ready}
+            UNION ALL
+            SELECT (SELECT MIN(share) FROM {table} WHERE {ready} AND share > found.share)
+            FROM found WHERE found.share IS NOT NULL
+        )
+        SELECT share FROM found WHERE share IS NOT NULL
+    """  # noqa: S608 - nothing but names of ours
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [profile.pk, profile.pk])
+        return [share for (share,) in cursor.fetchall()]
+
+
+def _holdings(keys: Collection[str], *, at: datetime) -> dict[str, Share]:
+    """Gives what shares have: their weight, the slots they hold, and where there are several what they got lately."""
+    if len(keys) == 1:  # nobody to compare it with
+        return dict.fromkeys(keys, Share())
+    weights = dict(models.Share.objects.filter(key__in=keys).values_list("key", "weight"))
+    building = BuildTask.objects.filter(status=TaskStatus.BUILDING).order_by()
+    running = dict(building.values_list("share").annotate(count=Count("pk")))
+    took = ExpressionWrapper(F("settled_at") - F("created_at"), output_field=DurationField())
+    ended = AttemptRef.objects.filter(settled_at__gte=at - SERVED_WINDOW).order_by()
+    served = dict(ended.values_list("task__share").annotate(time=Sum(took)))
+    return {
+        key: Share(
+            weight=weights.get(key, 1.0),
+            running=running.get(key, 0),
+            served=served.get(key, timedelta()).total_seconds(),
+        )
+        for key in keys
+    }
+
+
+def _lane(profile: Profile, share: str, free: Iterable[Slot], *, at: datetime) -> models.tasks.BuildTaskQuerySet:
+    """Finds what a lane may send, but for what no free slot has room for: that must not hide the others."""
+    fit = [slot for slot in free if _suits(profile, slot)]
+    rows = BuildTask.objects.due(at=at).filter(profile=profile, share=share).only(*_FIELDS)
+    if all(slot.memory_limit for slot in fit):
+        rows = rows.filter(memory_bytes__lte=max(slot.memory_limit for slot in fit))
+    disks = [slot.disk_free for slot in fit if slot.disk_free is not None]
+    if len(disks) == len(fit):
+        rows = rows.filter(disk_bytes__lte=max(disks))
+    return rows
+
+
+def _first(profiles: Iterable[Profile], *, at: datetime) -> models.tasks.BuildTaskQuerySet:
+    """Finds what goes before the shares' turns."""
+    urgent = Q(is_expedited=True) | Q(is_security=True)
+    rows = BuildTask.objects.due(at=at).filter(urgent, profile__in=[profile.pk for profile in profiles])
+    return rows.only(*_FIELDS).order_by("-is_expedited", "-priority", "pk")
+
+
+def _as_ready(rows: Collection[BuildTask], profiles: dict[int, Profile], *, at: datetime) -> list[Ready]:
+    avoid = _avoided({task.recipe_id for task in rows}, at=at)
+    return [
+        Ready(
+            key=task.pk,
+            architecture=task.architecture,
+            isa_level=profiles[task.profile_id].isa_level,
+            is_official=task.purpose == Purpose.OFFICIAL,
+            priority=task.priority,
+            ready_since=task.queued_at or task.created_at,
+            share=task.share,
+            is_expedited=task.is_expedited,
+            is_security=task.is_security,
+            memory=task.memory_bytes,
+            disk=task.disk_bytes,
+            avoid=frozenset(avoid.get(task.recipe_id, ())),
+        )
+        for task in rows
+    ]
+
+
+def _avoided(recipes: Collection[int], *, at: datetime) -> dict[int, set[str]]:
+    """Gives by recipe the builders on which a build of it, this one or another, lately came to grief."""
+    found: dict[int, set[str]] = {}
+    failed = AttemptRef.objects.filter(
+        settled_at__gte=at - AVOIDED_FOR, failure_kind__in=_BUILDERS_FAULTS, task__recipe__in=recipes
+    )
+    for recipe, builder in failed.values_list("task__recipe", "builder"):
+        found.setdefault(recipe, set()).add(builder)
+    return found
