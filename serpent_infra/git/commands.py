@@ -12,7 +12,10 @@ from serpent_infra.git.errors import GitError
 _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "/bin/false",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=10 -o ServerAliveCountMax=3",
+    # A server that says nothing for half a minute is given up long before the time allowed is over.
+    "GIT_HTTP_LOW_SPEED_LIMIT": "100",
+    "GIT_HTTP_LOW_SPEED_TIME": "30",
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
     "LC_ALL": "C",
 }
@@ -28,7 +31,8 @@ def run_git(*arguments: str, timeout: float, directory: Path | None = None) -> s
     """
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN} | _ENVIRONMENT
     process = subprocess.Popen(
-        ["git", *arguments],
+        # When this process is killed, git must not go on writing where the next one writes.
+        ["setpriv", "--pdeathsig", "KILL", "git", *arguments],
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,

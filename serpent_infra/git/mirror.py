@@ -14,24 +14,17 @@ from uuid import uuid4
 import pygit2
 
 from serpent_infra.git.commands import run_git, without_credentials
-from serpent_infra.git.errors import GitError
+from serpent_infra.git.errors import GitError, MirrorBroken
 from serpent_infra.git.export import export_tree
-from serpent_infra.git.trees import (
-    Changes,
-    CommitInfo,
-    RecipeEntry,
-    compare,
-    describe,
-    find_commit,
-    history,
-    latest_changes,
-    walk_recipes,
-)
+from serpent_infra.git.lineage import Step, line
+from serpent_infra.git.trees import Changes, CommitInfo, RecipeEntry, compare, describe, find_commit, walk_recipes
 
 BLOB_LIMIT = 64 * 2**20
+README_LIMIT = 2**20
 _REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _README = re.compile(r"readme(\.(md|markdown|txt|rst))?\Z", re.IGNORECASE)
-_SCAN_LIMIT = 5000
+# Locks and half-written files that git leaves when it is killed; all who write here hold our own lock.
+_STALE = ("*.lock", "gc.pid", "refs/**/*.lock", "objects/**/tmp_*", "objects/**/*.lock")
 
 
 def mirror_name(origin_uri: str) -> str:
@@ -41,6 +34,18 @@ def mirror_name(origin_uri: str) -> str:
     words = f"{host}-{parts.path.rstrip('/').rpartition('/')[2].removesuffix('.git')}"
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-.")[:60]
     return f"{readable}-{hashlib.sha256(origin_uri.encode()).hexdigest()[:16]}.git"
+
+
+def _rename_packs(path: Path) -> None:
+    """Gives the packs of a new mirror names of their own.
+
+    libgit2 keeps packs open by their paths for the whole process: whoever still holds a damaged mirror would otherwise
+    have everybody read the damaged pack on, for the same objects make a pack of the same name.
+    """
+    for pack in list(path.glob("objects/pack/pack-*.pack")):
+        fresh = f"pack-{uuid4().hex}{uuid4().hex[:8]}"
+        for part in list(pack.parent.glob(f"{pack.stem}.*")):
+            part.rename(part.with_name(f"{fresh}{part.suffix}"))
 
 
 class Mirror:
@@ -78,6 +83,9 @@ class Mirror:
                 if not self._looks_sound():
                     self._rebuild(until)
                     return
+                for pattern in _STALE:
+                    for leftover in self.path.glob(pattern):
+                        leftover.unlink(missing_ok=True)
                 try:
                     self._update(until)
                 except GitError:
@@ -87,10 +95,21 @@ class Mirror:
             finally:
                 self._opened = None
 
+    def heal(self, *, timeout: float) -> None:
+        """Clones anew and swaps the mirror: for whoever met `MirrorBroken`. Raises `GitError`."""
+        until = time.monotonic() + timeout
+        with self._locked(until):
+            try:
+                self._rebuild(until)
+            finally:
+                self._opened = None
+
     def _update(self, until: float) -> None:
         run_git(
             "-c",
             "gc.autoDetach=false",
+            "-c",
+            "maintenance.autoDetach=false",
             "-c",
             "fetch.unpackLimit=1",
             "fetch",
@@ -121,6 +140,7 @@ class Mirror:
                 str(fresh),
                 timeout=until - time.monotonic(),
             )
+            _rename_packs(fresh)
             if self.path.exists():
                 self.path.rename(old)
             fresh.rename(self.path)
@@ -176,26 +196,35 @@ class Mirror:
             return False
         return True
 
+    def continues(self, old: str, new: str) -> bool:
+        """Says whether a commit comes after another in history; not so where history was rewritten."""
+        with self._reading():
+            return old == new or self._repository().descendant_of(new, old)
+
     def commit_info(self, commit: str) -> CommitInfo:
         """Reads author, time and message of a commit."""
-        return describe(find_commit(self._repository(), commit))
+        with self._reading():
+            return describe(find_commit(self._repository(), commit))
 
     def readme(self, commit: str) -> str:
         """Reads the README at the root, markdown before plain text; "" where there is none."""
-        found = {item.name: item for item in self._tree(commit) if item.name and _README.match(item.name)}
-        for name in sorted(found, key=lambda name: (not name.lower().endswith((".md", ".markdown")), name)):
-            item = found[name]
-            if isinstance(item, pygit2.Blob) and item.size <= BLOB_LIMIT:
-                return item.data.decode(errors="replace")
+        with self._reading():
+            found = {item.name: item for item in self._tree(commit) if item.name and _README.match(item.name)}
+            for name in sorted(found, key=lambda name: (not name.lower().endswith((".md", ".markdown")), name)):
+                item = found[name]
+                if isinstance(item, pygit2.Blob) and item.size <= README_LIMIT:
+                    return item.data.decode(errors="replace").replace("\0", "")
         return ""
 
     def recipes(self, commit: str) -> list[RecipeEntry]:
         """Lists every recipe of a commit."""
-        return list(walk_recipes(self._tree(commit)))
+        with self._reading():
+            return list(walk_recipes(self._tree(commit)))
 
     def changed(self, old: str, new: str) -> Changes:
         """Compares two commits: which recipe directories changed, are new or are gone."""
-        return compare(self._tree(old), self._tree(new))
+        with self._reading():
+            return compare(self._tree(old), self._tree(new))
 
     def blob(self, commit: str, path: str) -> bytes:
         """Reads one file of a commit."""
@@ -208,24 +237,21 @@ class Mirror:
         return self.blob_data(str(item.id))
 
     def blob_data(self, blob: str) -> bytes:
-        """Reads a file by its blob id; refuses one above `BLOB_LIMIT` bytes, and says when the object is missing."""
+        """Reads a file by its blob id; refuses one above `BLOB_LIMIT`; `MirrorBroken` for one that is lost."""
         try:
             item = self._repository()[blob]
         except (KeyError, ValueError, pygit2.GitError) as error:
-            raise GitError(f"the mirror lacks the object {blob[:12]}") from error
+            raise MirrorBroken(f"the mirror lacks the object {blob[:12]}") from error
         if not isinstance(item, pygit2.Blob):
             raise GitError(f"{blob[:12]} is no file")
         if item.size > BLOB_LIMIT:
             raise GitError(f"the file has {item.size:,} bytes; the limit is {BLOB_LIMIT:,}")
         return item.data
 
-    def latest_changes(self, *, new: str, old: str | None, paths: set[str]) -> dict[str, str]:
-        """Names for recipe paths the newest commit after `old` up to `new` that changed each; others are absent."""
-        return latest_changes(self._repository(), new=new, old=old, paths=paths, scan_limit=_SCAN_LIMIT)
-
-    def history(self, path: str, *, commit: str, limit: int = 50) -> list[CommitInfo]:
-        """Lists the newest commits that changed a recipe's directory, newest first."""
-        return history(self._repository(), commit=commit, path=path, limit=limit, scan_limit=_SCAN_LIMIT)
+    def line(self, *, new: str, old: str = "", limit: int) -> Iterator[Step]:
+        """Walks the branch's own commits from `new` to `old`, newest first, up to `limit` of them."""
+        with self._reading():
+            yield from line(self._repository(), new=new, old=old, limit=limit)
 
     def export(self, commit: str, directory_path: str, destination: Path) -> None:
         """Writes a directory of a commit ("" for its root) into the empty directory `destination`, safely."""
@@ -255,4 +281,12 @@ class Mirror:
         try:
             return find_commit(self._repository(), commit).tree
         except (KeyError, pygit2.GitError) as error:
-            raise GitError(f"the mirror lacks the tree of {commit[:12]}") from error
+            raise MirrorBroken(f"the mirror lacks the tree of {commit[:12]}") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Names what pygit2 complains of: an object that is missing or damaged."""
+        try:
+            yield
+        except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+            raise MirrorBroken(f"the mirror cannot be read: {error}") from error

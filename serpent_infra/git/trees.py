@@ -1,32 +1,39 @@
 """Reads recipes out of git's trees with pygit2: no checkout, and subtree ids are compared so that little is read."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pygit2
-from pygit2.enums import FileMode, SortMode
+from pygit2.enums import FileMode
 
-from serpent_infra.git.errors import GitError
+from serpent_infra.git.errors import MirrorBroken
 
 RECIPE_FILE = "stone.yaml"
 # Files of a recipe (patches, units) lie in its `pkg` directory; no recipe is looked for there.
 _RECIPE_FILES_DIRECTORY = "pkg"
 DEPTH_LIMIT = 8
+PATH_LIMIT = 1000  # characters
+_REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
+_NO_FILES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecipeEntry:
     """A `stone.yaml` in a commit: ids are git's, in hex.
 
-    `files` maps the names of the regular files beside it to their blob ids. `is_regular` is false for a symbolic link.
+    `files` maps the names of the regular files beside it to their blob ids. `fault` says why it can be no recipe: a
+    symbolic link, a path that is none. Where a whole directory is a submodule (`is_submodule`) nobody can tell whether
+    a recipe was meant.
     """
 
     path: str
     blob: str
     tree: str
-    is_regular: bool
     files: Mapping[str, str]
+    fault: str = ""
+    is_submodule: bool = False
 
     @property
     def directory(self) -> str:
@@ -59,29 +66,30 @@ class CommitInfo:
 
 
 def find_commit(repository: pygit2.Repository, commit: str) -> pygit2.Commit:
-    """Gives a commit by its full id; raises `GitError` when the mirror lacks it."""
+    """Gives a commit by its full id; raises `MirrorBroken` when the mirror lacks it."""
     try:
         return repository[commit].peel(pygit2.Commit)
     except (KeyError, ValueError, pygit2.GitError) as error:
-        raise GitError(f"the mirror has no commit {commit[:12]}") from error
+        raise MirrorBroken(f"the mirror has no commit {commit[:12]}") from error
 
 
 def describe(commit: pygit2.Commit) -> CommitInfo:
     """Reads author, time and message; bytes that are no UTF-8 are replaced."""
     return CommitInfo(
         id=str(commit.id),
-        author_name=commit.author.raw_name.decode(errors="replace"),
-        author_email=commit.author.raw_email.decode(errors="replace"),
-        message=commit.raw_message.decode(errors="replace"),
+        author_name=_text(commit.author.raw_name),
+        author_email=_text(commit.author.raw_email),
+        message=_text(commit.raw_message),
         committed_at=datetime.fromtimestamp(commit.commit_time, UTC),
     )
 
 
 def walk_recipes(tree: pygit2.Tree, directory: str = "") -> Iterator[RecipeEntry]:
-    """Finds every recipe below a tree, in path order of directories; submodules are not entered."""
+    """Finds every recipe below a tree, in path order of directories, and every submodule, which is not entered."""
     entry = _recipe_in(tree, directory)
     if entry is not None:
         yield entry
+    yield from _submodules(tree, directory).values()
     if directory.count("/") < DEPTH_LIMIT:
         for name, child in _directories(tree, is_recipe=entry is not None):
             yield from walk_recipes(child, f"{directory}/{name}" if directory else name)
@@ -100,6 +108,10 @@ def compare(old: pygit2.Tree, new: pygit2.Tree) -> Changes:
             changed[after.path] = after
         elif before is not None:
             removed.add(before.path)
+        ours = _submodules(now, directory) if now is not None else {}
+        theirs = _submodules(was, directory) if was is not None else {}
+        changed |= {path: entry for path, entry in ours.items() if path not in theirs}
+        removed |= theirs.keys() - ours.keys()
         if directory.count("/") >= DEPTH_LIMIT:
             continue
         olds = dict(_directories(was, is_recipe=before is not None)) if was is not None else {}
@@ -108,60 +120,7 @@ def compare(old: pygit2.Tree, new: pygit2.Tree) -> Changes:
             one, other = olds.get(name), news.get(name)
             if one is None or other is None or one.id != other.id:
                 waiting.append((f"{directory}/{name}" if directory else name, one, other))
-    return Changes(changed=changed, removed=frozenset(removed))
-
-
-def latest_changes(
-    repository: pygit2.Repository, *, new: str, old: str | None, paths: set[str], scan_limit: int
-) -> dict[str, str]:
-    """Names for each recipe path the newest commit on the first-parent line from `new` that changed its directory.
-
-    The walk ends at `old`, at a root, or after `scan_limit` commits; what is then still unnamed is absent.
-    """
-    found: dict[str, str] = {}
-    wanted = set(paths)
-    commit = find_commit(repository, new)
-    for _ in range(scan_limit):
-        if not wanted or str(commit.id) == old:
-            break
-        parent = commit.parents[0] if commit.parent_ids and commit.parent_ids[0] in repository else None
-        here = {entry.path for entry in walk_recipes(commit.tree)} if parent is None else _touched(parent, commit)
-        for path in here & wanted:
-            found[path] = str(commit.id)
-        wanted -= here
-        if parent is None:
-            break
-        commit = parent
-    return found
-
-
-def history(repository: pygit2.Repository, *, commit: str, path: str, limit: int, scan_limit: int) -> list[CommitInfo]:
-    """Lists the newest commits that changed the directory of a recipe, newest first."""
-    directory = path.rpartition("/")[0]
-    commits: list[CommitInfo] = []
-    start = find_commit(repository, commit)
-    for scanned, candidate in enumerate(repository.walk(start.id, SortMode.TOPOLOGICAL | SortMode.TIME)):
-        if len(commits) >= limit or scanned >= scan_limit:
-            break
-        own = _subtree_id(candidate.tree, directory)
-        parents = [_subtree_id(parent.tree, directory) for parent in candidate.parents]
-        if own not in parents and (own is not None or parents):
-            commits.append(describe(candidate))
-    return commits
-
-
-def _touched(parent: pygit2.Commit, commit: pygit2.Commit) -> set[str]:
-    changes = compare(parent.tree, commit.tree)
-    return set(changes.changed) | changes.removed
-
-
-def _subtree_id(tree: pygit2.Tree, directory: str) -> str | None:
-    if not directory:
-        return str(tree.id)
-    try:
-        return str(tree[directory].id)
-    except KeyError:
-        return None
+    return Changes(changed=changed, removed=frozenset(removed - changed.keys()))
 
 
 def _recipe_in(tree: pygit2.Tree, directory: str) -> RecipeEntry | None:
@@ -169,16 +128,62 @@ def _recipe_in(tree: pygit2.Tree, directory: str) -> RecipeEntry | None:
         found = tree[RECIPE_FILE]
     except KeyError:
         return None
-    if found.filemode not in {FileMode.BLOB, FileMode.BLOB_EXECUTABLE, FileMode.LINK}:
-        return None
-    regular = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
-    return RecipeEntry(
+    entry = RecipeEntry(
         path=f"{directory}/{RECIPE_FILE}" if directory else RECIPE_FILE,
         blob=str(found.id),
         tree=str(tree.id),
-        is_regular=found.filemode in regular,
-        files={_name(item): str(item.id) for item in tree if item.filemode in regular},
+        files={_name(item): str(item.id) for item in tree if item.filemode in _REGULAR},
+        fault=_KINDS.get(found.filemode, ""),
     )
+    return _fitting(entry)
+
+
+def _submodules(tree: pygit2.Tree, directory: str) -> dict[str, RecipeEntry]:
+    """Gives by the path of the recipe that it would hold each directory that is a submodule."""
+    found = {}
+    for item in tree:
+        if item.filemode == FileMode.COMMIT and item.name != RECIPE_FILE:
+            place = f"{directory}/{_name(item)}" if directory else _name(item)
+            entry = RecipeEntry(
+                path=f"{place}/{RECIPE_FILE}",
+                blob="",
+                tree="",
+                files=_NO_FILES,
+                fault=f"{place} is a submodule; recipes in one are not read",
+                is_submodule=True,
+            )
+            entry = _fitting(entry)
+            found[entry.path] = entry
+    return found
+
+
+_KINDS = {
+    FileMode.LINK: "stone.yaml is a symbolic link; it must be a file",
+    FileMode.COMMIT: "stone.yaml is a submodule; it must be a file",
+    FileMode.TREE: "stone.yaml is a directory; it must be a file",
+}
+
+
+def _fitting(entry: RecipeEntry) -> RecipeEntry:
+    """Marks an entry whose path cannot be one: builders could not write it, and the database not keep it."""
+    fault = ""
+    if not _UNDECODED.isdisjoint(entry.path):
+        fault = "its path is no UTF-8"
+    elif not {".", "..", ".git"}.isdisjoint(entry.path.split("/")):
+        fault = "its path has a part that no directory can be named"
+    elif len(entry.path) > PATH_LIMIT:
+        fault = f"its path has {len(entry.path):,} characters; the limit is {PATH_LIMIT:,}"
+    if not fault:
+        return entry
+    path = entry.path.encode(errors="surrogateescape")
+    readable = path.decode(errors="backslashreplace")
+    if len(readable) > PATH_LIMIT:
+        readable = f"{readable[: PATH_LIMIT - 80]}… {sha256(path).hexdigest()}/{RECIPE_FILE}"
+    return replace(entry, path=readable, fault=fault)
+
+
+# What the surrogateescape handler makes of bytes that are no UTF-8.
+_UNDECODED = {chr(0xDC00 + byte) for byte in range(0x80, 0x100)}
 
 
 def _directories(tree: pygit2.Tree, *, is_recipe: bool) -> Iterator[tuple[str, pygit2.Tree]]:
@@ -188,4 +193,8 @@ def _directories(tree: pygit2.Tree, *, is_recipe: bool) -> Iterator[tuple[str, p
 
 
 def _name(item: pygit2.Object) -> str:
-    return item.raw_name.decode(errors="replace") if item.raw_name is not None else ""
+    return item.raw_name.decode(errors="surrogateescape") if item.raw_name is not None else ""
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace").replace("\0", "")

@@ -11,7 +11,7 @@ from serpent_infra.processes.valkey import valkey_process
 
 
 def hub_processes() -> list[ProcessSpec]:
-    """Describes the hub: broker where embedded, pages, live streams, the two workers and the clock."""
+    """Describes the hub: broker where embedded, pages, live streams, the three workers and the clock."""
     broker = (
         [valkey_process(url=settings.SERPENT_BROKER_URL, directory=settings.SERPENT_STATE_DIR / "valkey")]
         if settings.SERPENT_BROKER_IS_EMBEDDED
@@ -22,7 +22,9 @@ def hub_processes() -> list[ProcessSpec]:
         _gunicorn("web", bind=settings.SERPENT_WEB_BIND, workers=2, threads=8),
         # Followers of logs hold a thread each for as long as they follow: they never take one from the pages.
         _gunicorn("live", bind=settings.SERPENT_LIVE_BIND, workers=1, threads=256, env={"SERPENT_FOLLOWERS": "240"}),
-        _celery("hub", "worker", "-Q", "refresh,hub", "-n", "hub@%h", "--concurrency", "2"),
+        _celery("hub", "worker", "-Q", "hub", "-n", "hub@%h", "--concurrency", "2"),
+        # A refresh waits for git most of its time, and for one that hangs all of it: none of that holds up a decision.
+        _celery("refresh", "worker", "-Q", "refresh", "-n", "refresh@%h", "--pool", "threads", "--concurrency", "8"),
         _celery("publish", "worker", "-Q", "publish", "-n", "publish@%h", "--concurrency", "1"),
         _celery("beat", "beat"),
     ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
@@ -12,11 +12,12 @@ from serpent_infra.formats.packaging.table import package_names
 from serpent_infra.formats.recipe import CONTROL_FILE, Archive, Recipe, load_recipe
 from serpent_infra.formats.script.errors import ScriptError
 from serpent_infra.formats.script.implied import Implied, implied_needs
-from serpent_infra.git import GitError, Mirror, RecipeEntry
+from serpent_infra.git import GitError, Mirror, MirrorBroken, RecipeEntry
 from summit.needs import Usage
 
 RECIPE_LIMIT = 2**20  # bytes
 ARCHITECTURES = ("x86_64", "aarch64")  # those with macro files, which may add templates of packages
+_NUL = re.compile(rb"\\(?:0|x00|u0000|U00000000)")  # the escapes that make one; as a byte YAML forbids it
 _MANIFEST = re.compile(r"manifest\.([a-z0-9_]{1,32})\.bin\Z")
 
 
@@ -64,7 +65,7 @@ class Reading:
 
 
 def read(mirror: Mirror, entry: RecipeEntry) -> Reading:
-    """Reads a recipe in isolation: never raises for what is wrong with it."""
+    """Reads a recipe in isolation: never raises for what is wrong with it, but `MirrorBroken` for what is with us."""
     reading = Reading(entry)
     try:
         reading.recipe = _parse(mirror, reading)
@@ -75,6 +76,8 @@ def read(mirror: Mirror, entry: RecipeEntry) -> Reading:
             else Problem(error.reason, error.line, error.column)
         )
         return reading
+    except MirrorBroken:
+        raise
     except GitError as error:
         reading.problem = Problem(str(error))
         return reading
@@ -108,8 +111,8 @@ def packages_of(recipe: Recipe) -> list[dict[str, str]]:
 
 def _parse(mirror: Mirror, reading: Reading) -> Recipe:
     entry = reading.entry
-    if not entry.is_regular:
-        raise FormatError("stone.yaml is a symbolic link; it must be a file")
+    if entry.fault:
+        raise FormatError(entry.fault)
     data = mirror.blob_data(entry.blob)
     if len(data) > RECIPE_LIMIT:
         raise FormatError(f"stone.yaml has {len(data):,} bytes; the limit is {RECIPE_LIMIT:,}")
@@ -120,12 +123,24 @@ def _parse(mirror: Mirror, reading: Reading) -> Recipe:
         path=entry.path,
         control_path=f"{entry.directory}/{CONTROL_FILE}".lstrip("/"),
     )
+    if _NUL.search(data) and _holds_nul(loaded.recipe):
+        raise FormatError("it holds a NUL character, which no text here may")
     if loaded.control is not None:
         reading.warnings.extend(
             {"text": f"in {CONTROL_FILE}, line {warning.line}: {warning.text}", "line": None, "column": None}
             for warning in loaded.control.warnings
         )
     return loaded.recipe
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if is_dataclass(value):
+        return any(_holds_nul(getattr(value, one.name)) for one in fields(value))
+    if isinstance(value, Mapping):
+        return any(map(_holds_nul, (*value.keys(), *value.values())))
+    return isinstance(value, tuple) and any(map(_holds_nul, value))
 
 
 def _read_package_names(reading: Reading, recipe: Recipe) -> None:
@@ -190,6 +205,8 @@ def _read_manifests(reading: Reading, mirror: Mirror, recipe: Recipe) -> None:
     for architecture, blob in _manifest_blobs(reading.entry.files):
         try:
             packages = decode_manifest(mirror.blob_data(blob), strict=False)
+        except MirrorBroken:
+            raise
         except (FormatError, GitError) as error:
             text = f"manifest.{architecture}.bin cannot be read: {error}"
             reading.warnings.append({"text": text, "line": None, "column": None})

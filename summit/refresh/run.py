@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +12,18 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from serpent_infra.git import Changes, CommitInfo, GitError, Mirror
+from serpent_infra.git import GitError, Mirror, MirrorBroken
 from summit import doorbell
 from summit.models import Profile, Recipe, Repository
-from summit.refresh.reading import Reading, read
+from summit.refresh.collecting import Collected, collect
+from summit.refresh.names import settle_names
+from summit.refresh.releases import keep_releases
 from summit.refresh.storing import Stored, store
 from summit.states import IllegalTransition
 
 log = logging.getLogger(__name__)
+
+MOST_WARNINGS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,45 +67,48 @@ def refresh_repository(repository: Repository, *, at: datetime, everything: bool
 
 
 def _refresh(repository: Repository, *, at: datetime, everything: bool) -> Outcome:
+    until = time.monotonic() + settings.SERPENT_GIT_TIMEOUT
     mirror = mirror_of(repository)
-    mirror.fetch(timeout=settings.SERPENT_GIT_TIMEOUT)
+    mirror.fetch(timeout=until - time.monotonic())
     new = mirror.resolve(repository.branch)
     old = "" if everything else repository.commit
     if new == old:
         repository.finish_refresh(at=at)
         return Outcome(commit=new)
-    changes = _changes(repository, mirror, old=old, new=new)
-    readings = [read(mirror, entry) for entry in changes.changed.values()]
-    commits = _commits(mirror, readings, old=old, new=new)
-    head = mirror.commit_info(new)
+    found = _collect(repository, mirror, old=old, until=until)
     with transaction.atomic():
-        stored = store(repository, readings, changes.removed, commits, at=at)
+        stored = store(repository, found.readings, found.removed, found.commits, at=at)
+        keep_releases(repository, found.releases, is_whole=found.is_whole)
+        settle_names(repository.project)
         repository.finish_refresh(
             at=at,
-            commit=new,
-            commit_subject=head.subject[:200],
-            commit_at=head.committed_at,
-            readme=mirror.readme(new),
+            commit=found.head.id,
+            commit_subject=found.head.subject[:200],
+            commit_at=found.head.committed_at,
+            readme=found.readme,
+            warnings=_warnings(repository, found, stored),
         )
         _request_plans(repository, stored, at=at)
-    return Outcome(commit=new, read=stored.read, broken=stored.broken, removed=stored.removed)
+    return Outcome(commit=found.head.id, read=stored.read, broken=stored.broken, removed=stored.removed)
 
 
-def _changes(repository: Repository, mirror: Mirror, *, old: str, new: str) -> Changes:
-    """Compares with the last good commit; where there is none any more, with the rows."""
-    if old and mirror.has(old):
-        return mirror.changed(old, new)
-    found = {entry.path: entry for entry in mirror.recipes(new)}
+def _collect(repository: Repository, mirror: Mirror, *, old: str, until: float) -> Collected:
+    """Reads what changed; a mirror that turns out to be broken is rebuilt, and read once more."""
     paths = Recipe.objects.existing().filter(repository=repository).values_list("path", flat=True)
-    return Changes(changed=found, removed=frozenset(paths) - found.keys())
+    known = {*paths, *(warning["path"] for warning in repository.warnings)}
+    try:
+        return collect(mirror, old=old, new=mirror.resolve(repository.branch), known=known, until=until)
+    except MirrorBroken as error:
+        log.warning("%s: %s; the mirror is rebuilt", repository, error)
+        mirror.heal(timeout=until - time.monotonic())
+        return collect(mirror, old=old, new=mirror.resolve(repository.branch), known=known, until=until)
 
 
-def _commits(mirror: Mirror, readings: list[Reading], *, old: str, new: str) -> dict[str, CommitInfo]:
-    """Names for each path the commit that changed it last; the newest where the history does not say."""
-    paths = {reading.entry.path for reading in readings}
-    found = mirror.latest_changes(new=new, old=old or None, paths=paths) if paths else {}
-    infos = {commit: mirror.commit_info(commit) for commit in {new, *found.values()}}
-    return {path: infos[found.get(path, new)] for path in paths}
+def _warnings(repository: Repository, found: Collected, stored: Stored) -> list[dict[str, str]]:
+    """Adds what is new to what was said before, and drops what is gone."""
+    settled = found.removed | {reading.entry.path for reading in found.readings}
+    kept = [] if found.is_whole else [one for one in repository.warnings if one["path"] not in settled]
+    return (kept + stored.warnings)[:MOST_WARNINGS]
 
 
 def _request_plans(repository: Repository, stored: Stored, *, at: datetime) -> None:

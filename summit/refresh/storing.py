@@ -11,22 +11,23 @@ from summit.refresh.reading import Reading, packages_of, upstreams_of
 
 _GOOD = [
     *("path", "name", "version", "release", "summary", "description", "homepage", "licences", "upstreams", "packages"),
-    "package_names",
+    *("package_names", "commit_message"),
     *("architectures", "warnings", "has_networking", "manifests", "commit", "commit_subject", "author_name"),
     *("author_email", "changed_at", "blob", "tree", "error", "error_line", "error_column", "error_commit"),
     "removed_at",
 ]
+MESSAGE_LIMIT = 4000  # characters
 _BAD = ["error", "error_line", "error_column", "error_commit", "blob", "removed_at"]
 
 
 @dataclass(slots=True)
 class Stored:
-    """How many recipes were read, are broken, and went."""
+    """How many recipes were read, are broken, and went; `warnings` are about what can be no recipe's row."""
 
     read: int = 0
     broken: int = 0
     removed: int = 0
-    names: list[str] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
 
 def store(
@@ -54,6 +55,9 @@ def store(
             row = moving.pop(reading.recipe.name, None)
             if row is not None:
                 leaving.pop(row.path)
+        if row is None and reading.entry.is_submodule:
+            result.warnings.append({"path": reading.entry.path, "text": reading.entry.fault})
+            continue
         if row is None:
             row = Recipe(repository=repository, path=reading.entry.path, name=_directory_name(reading.entry.directory))
             fresh.append(row)
@@ -63,7 +67,6 @@ def store(
         else:
             _fill(row, reading, commits.get(reading.entry.path))
             good.append((row, reading))
-            result.names.append(row.name)
     Recipe.objects.bulk_create(fresh, batch_size=500)
     new = {row.pk for row in fresh}
     Recipe.objects.bulk_update([row for row, _ in good if row.pk not in new], _GOOD, batch_size=200)
@@ -107,6 +110,7 @@ def _fill(row: Recipe, reading: Reading, commit: CommitInfo | None) -> None:
     row.removed_at = None
     if commit is not None:
         row.commit, row.commit_subject = commit.id, commit.subject[:200]
+        row.commit_message = commit.message[:MESSAGE_LIMIT]
         row.author_name, row.author_email = commit.author_name[:200], commit.author_email[:254]
         row.changed_at = commit.committed_at
 

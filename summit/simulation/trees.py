@@ -45,7 +45,8 @@ class LooseTree(Mirror):
                 directories.remove("pkg")
             path = (inner / RECIPE_FILE).as_posix()
             files = {name: (inner / name).as_posix() for name in names if not (Path(place) / name).is_symlink()}
-            yield RecipeEntry(path=path, blob=path, tree=inner.as_posix(), is_regular=RECIPE_FILE in files, files=files)
+            fault = "" if RECIPE_FILE in files else f"{RECIPE_FILE} is a symbolic link; it must be a file"
+            yield RecipeEntry(path=path, blob=path, tree=inner.as_posix(), fault=fault, files=files)
 
 
 def read_tree(path: Path, *, architecture: str) -> tuple[list[Node], list[str]]:

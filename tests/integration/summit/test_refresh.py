@@ -224,7 +224,7 @@ def test_what_is_asked_for_during_a_refresh_is_not_forgotten(repository: Reposit
 
 def test_two_repositories_do_not_disturb_each_other(repository: Repository, tmp_path: Path, profile: Profile) -> None:
     other_tree = GitTree(tmp_path / "other")
-    other_tree.write("zlib/stone.yaml", recipe_text("zlib", release=7))
+    other_tree.write("zlib/stone.yaml", recipe_text("zstd", release=7))
     other_tree.commit()
     other = make_repository(repository.project, slug="other", origin_uri=str(other_tree.path))
     refresh_repository(repository, at=AT)

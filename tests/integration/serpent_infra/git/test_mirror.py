@@ -143,7 +143,7 @@ def test_a_symbolic_link_is_no_regular_recipe(tree: GitTree, mirror: Mirror) -> 
     tree.commit()
     mirror.fetch(timeout=TIMEOUT)
     [entry] = [entry for entry in mirror.recipes(mirror.resolve("main")) if entry.path == "x/stone.yaml"]
-    assert not entry.is_regular
+    assert "is a symbolic link" in entry.fault
 
 
 def test_changes_are_named_by_comparing_trees(tree: GitTree, mirror: Mirror) -> None:
@@ -167,12 +167,15 @@ def test_each_recipe_knows_the_commit_that_changed_it(tree: GitTree, mirror: Mir
     head = tree.commit("Say more")
     mirror.fetch(timeout=TIMEOUT)
     paths = {"z/zlib/stone.yaml", "n/nano/stone.yaml"}
-    assert mirror.latest_changes(new=head, old=None, paths=paths) == {
-        "z/zlib/stone.yaml": raised,
-        "n/nano/stone.yaml": begin,
-    }
-    assert mirror.latest_changes(new=head, old=begin, paths=paths) == {"z/zlib/stone.yaml": raised}
-    assert [info.subject for info in mirror.history("z/zlib/stone.yaml", commit=head)] == ["Update zlib", "Begin"]
+    steps = list(mirror.line(new=head, limit=100))
+    assert [(step.id, step.changed.keys() & paths) for step in steps] == [
+        (head, set()),
+        (raised, {"z/zlib/stone.yaml"}),
+        (begin, paths),
+    ]
+    assert [step.describe().subject for step in steps] == ["Say more", "Update zlib", "Begin"]
+    assert [step.id for step in mirror.line(new=head, old=begin, limit=100)] == [head, raised]
+    assert [step.id for step in mirror.line(new=head, limit=1)] == [head]
     assert mirror.readme(head) == "# More\n"
 
 
@@ -213,7 +216,7 @@ def test_a_submodule_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     commit = _commit_of(mirror, "sub", pygit2.Oid(hex="1" * 40), FileMode.COMMIT)
     with pytest.raises(GitError, match="submodule"):
         mirror.export(commit, "", tmp_path / "out")
-    assert mirror.recipes(commit) == []
+    assert [(entry.path, entry.is_submodule) for entry in mirror.recipes(commit)] == [("sub/stone.yaml", True)]
 
 
 def test_a_missing_object_harms_only_who_asks_for_it(mirror: Mirror) -> None:
