@@ -16,6 +16,7 @@ from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind, FailureKind
 
 PHASE = "packaging"
 _SHOWN_PATHS = 20
+_SHOWN_LINES = 500  # of what packaging says about the tree
 
 
 def make_artefacts(
@@ -26,30 +27,7 @@ def make_artefacts(
     # The build was free to put a link in its place that leads out of the root.
     if install_root.resolve() != root.directory.resolve() / "mason" / "install" or not install_root.is_dir():
         raise BuildFailed(FailureKind.PACKAGING, "The build has replaced its install directory", phase=PHASE)
-
-    def work(guest: GuestTools) -> list[PackedFile]:
-        tools = Tools(
-            run=guest.run,
-            install_root="/mason/install",
-            build_root=root.directory,
-            prefix="llvm-" if toolchain is Toolchain.LLVM else "",
-        )
-        return pack(
-            recipe=recipe,
-            install_root=install_root,
-            output_dir=job.workspace.artefacts_dir,
-            architecture=job.order.architecture,
-            build_release=job.order.build_release,
-            tools=tools,
-        )
-
-    try:
-        packed = with_guest_tools(job, root, binds, work)
-    except PackagingError as error:
-        excerpt = "\n".join(error.paths[:_SHOWN_PATHS])
-        raise BuildFailed(FailureKind.PACKAGING, error.reason, phase=PHASE, excerpt=excerpt) from error
-    except FormatError as error:
-        raise BuildFailed(FailureKind.PACKAGING, str(error), phase=PHASE) from error
+    packed = _pack(job, recipe, toolchain, root, binds)
     if not any(file.kind is PackedKind.PACKAGE for file in packed):
         message = "The install phase left nothing to package"
         raise BuildFailed(FailureKind.PACKAGING, message, phase=PHASE)
@@ -61,6 +39,44 @@ def make_artefacts(
         ArtefactInfo(kind=ArtefactKind(file.kind), name=file.path.name, size=file.size, sha256=file.sha256)
         for file in packed
     )
+
+
+def _pack(job: Job, recipe: Recipe, toolchain: Toolchain, root: BuildRoot, binds: tuple[Bind, ...]) -> list[PackedFile]:
+    """Packs with the root's own programs; what they and the tree give cause to say ends up in the log."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        """Keeps a line for later: this is another thread, and the journal has one writer."""
+        if len(said) < _SHOWN_LINES:
+            said.append(line)
+
+    def work(guest: GuestTools) -> list[PackedFile]:
+        tools = Tools(
+            run=guest.run,
+            say=say,
+            install_root="/mason/install",
+            build_root=root.directory,
+            prefix="llvm-" if toolchain is Toolchain.LLVM else "",
+        )
+        return pack(
+            recipe=recipe,
+            install_root=root.directory / "mason" / "install",
+            output_dir=job.workspace.artefacts_dir,
+            architecture=job.order.architecture,
+            build_release=job.order.build_release,
+            tools=tools,
+        )
+
+    try:
+        return with_guest_tools(job, root, binds, work)
+    except PackagingError as error:
+        excerpt = "\n".join(error.paths[:_SHOWN_PATHS])
+        raise BuildFailed(FailureKind.PACKAGING, error.reason, phase=PHASE, excerpt=excerpt) from error
+    except FormatError as error:
+        raise BuildFailed(FailureKind.PACKAGING, str(error), phase=PHASE) from error
+    finally:
+        for line in said:
+            job.journal.say(f"    {line}")
 
 
 def _check(job: Job, path: Path) -> None:

@@ -122,6 +122,15 @@ def test_a_path_outside_usr_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert "/etc/probe.conf" in failure.message + failure.excerpt
 
 
+def test_what_packaging_could_not_read_stands_in_the_log(bench: Bench, tmp_path: Path) -> None:
+    install = "mkdir -p %(installroot)/usr/bin\n    printf '\\177ELF' > %(installroot)/usr/bin/probe\n"
+    job = bench.job(write_recipe(tmp_path / "r", f"install: |\n    {install}"))
+
+    bench.build(job)
+
+    assert b"    /usr/bin/probe: a damaged ELF file, packed as any other" in job.journal.read(0, job.journal.size)
+
+
 def test_an_install_tree_that_leads_out_of_the_root_is_refused(bench: Bench, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "r", "install: |\n    rm -rf %(installroot)\n    ln -s /etc %(installroot)\n")
 
