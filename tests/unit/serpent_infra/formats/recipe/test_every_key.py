@@ -1,5 +1,7 @@
 """Every key of the format is known, typed by its own rule, and refuses what is of another kind."""
 
+from dataclasses import replace
+
 import pytest
 
 from serpent_infra.formats.errors import FormatError
@@ -146,7 +148,8 @@ def test_where_a_list_belongs_text_and_maps_are_refused(key: str, value: str) ->
 @pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize("value", ["", "~", "null"])
 def test_a_list_that_is_nothing_is_empty(key: str, value: str) -> None:
-    assert parse_recipe(f"{HEAD}{key}: {value}\n".encode()) == parse_recipe(HEAD.encode())
+    recipe = parse_recipe(f"{HEAD}{key}: {value}\n".encode())
+    assert replace(recipe, warnings=()) == parse_recipe(HEAD.encode())
 
 
 @pytest.mark.parametrize("key", TEXT_LISTS)
