@@ -236,3 +236,30 @@ def test_the_command_stands_beside_the_interpreter_and_loads_no_django(tmp_path:
         [sys.executable, "-c", loaded], check=True, capture_output=True, text=True, cwd=tmp_path, env={}
     )
     assert found.stdout == "set()\n"
+
+
+@pytest.mark.real_data
+def test_every_real_stone_and_manifest_passes_the_check(shared_data: Path, recipe_tree: Path) -> None:
+    stones = sorted((shared_data / "stones").glob("*.stone"))
+    manifests = sorted(recipe_tree.rglob("manifest.*.bin"))
+    ended = serpent("inspect", "--check", "--json", *stones, *manifests)
+    assert (ended.code, ended.err) == (0, "")
+    files = ended.document["files"]
+    assert len(files) == 4 + 1737
+    assert sum(len(one["packages"]) for one in files) == 4 + 3993
+    assert {one["file_type"] for one in files} == {"binary", "manifest"}
+
+
+@pytest.mark.real_data
+def test_real_stones_are_indexed_and_unpacked(shared_data: Path, tmp_path: Path) -> None:
+    stones = shared_data / "stones"
+    ended = serpent("index", stones, "-o", tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    entries = read_index(tmp_path / "stone.index")
+    assert [one.name for one in entries] == ["bash-completion", "italian-pizza", "nano", "nano-dbginfo"]
+    for entry in entries:
+        path = tmp_path / str(entry.uri)
+        assert path.stat().st_size == entry.size
+        assert serpent("extract", path, tmp_path / entry.name).code == 0
+    assert (tmp_path / "nano/usr/bin/rnano").readlink() == Path("nano")
+    assert (tmp_path / "nano/usr/bin/nano").stat().st_size == 328_024
