@@ -7,6 +7,7 @@ from typing import TypeVar
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.recipe.document import Mapping, Node, Scalar, Sequence, shown
 from serpent_infra.formats.recipe.model import RecipeWarning, WarningKind
+from serpent_infra.formats.recipe.plain_numbers import is_typed
 
 T = TypeVar("T")
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,19}")
@@ -15,13 +16,23 @@ _DIGITS = re.compile(r"0|[1-9][0-9]{0,19}")
 class Fields:
     """The fields of one map; `finish` reports the keys that were never read.
 
-    `what` names the map in messages ("a recipe", "the package nano-devel").
+    `what` names the map in messages ("a recipe", "the package nano-devel"). `never_empty` are the lists that boulder
+    refuses where nothing stands behind their key; of the others it refuses a written `null` or `~` only.
     """
 
-    def __init__(self, node: Node, *, what: str, path: str, warnings: list[RecipeWarning]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        *,
+        what: str,
+        path: str,
+        warnings: list[RecipeWarning],
+        never_empty: frozenset[str] = frozenset(),
+    ) -> None:
         self.path = path
         self.what = what
         self.warnings = warnings
+        self.never_empty = never_empty
         if not isinstance(node, Mapping):
             raise self.error(node, f"expected {what} as a map of keys")
         self.node = node
@@ -49,13 +60,24 @@ class Fields:
         value = self.get(key)
         return None if value is None else self.as_scalar(value, f"text for {key!r}")
 
+    def textual(self, node: Scalar) -> Scalar:
+        """Gives a scalar back that is meant as text, and warns where boulder would not take it for one."""
+        if node.is_plain and is_typed(node.text):
+            sentence = f"boulder reads {shown(node.text)} as a number or truth value and refuses it; put it in quotes"
+            self.warn(node, WarningKind.UNQUOTED_TEXT, sentence)
+        return node
+
     def text(self, key: str) -> str | None:
         """A piece of text; None where absent or null."""
         scalar = self.scalar(key)
-        return None if scalar is None else scalar.text
+        return None if scalar is None else self.textual(scalar).text
+
+    def required_text(self, key: str) -> str:
+        """A piece of text that must be there and not be empty."""
+        return self.textual(self.required(key)).text
 
     def required(self, key: str) -> Scalar:
-        """A piece of text that must be there and not be empty."""
+        """A scalar that must be there and not be empty."""
         scalar = self.scalar(key)
         if scalar is None or not scalar.text.strip():
             place = self._entries[key][0] if key in self._entries else self.node
@@ -66,6 +88,7 @@ class Fields:
         """`true` or `false`, quoted or not."""
         scalar = self.scalar(key)
         if scalar is None:
+            self._miss(key, "true or false")
             return default
         if scalar.text not in {"true", "false"}:
             raise self.error(scalar, f"{key!r} is {shown(scalar.text)}; expected true or false")
@@ -93,12 +116,14 @@ class Fields:
         for scalar in scalars:
             if not scalar.text.strip() or scalar.is_null:
                 raise self.error(scalar, f"an item of {key!r} is empty; expected text")
+            self.textual(scalar)
         return scalars
 
     def items(self, key: str) -> list[Node]:
         """A list of any nodes, empty where absent or null."""
         value = self.get(key)
         if value is None:
+            self._miss(key, "a list", is_refused_empty=key in self.never_empty)
             return []
         if not isinstance(value, Sequence):
             raise self.error(value, f"expected a list for {key!r}")
@@ -122,11 +147,19 @@ class Fields:
         """A piece of text given to `parse`, whose `ValueError` becomes a message with `expected`."""
         scalar = self.scalar(key)
         if scalar is None:
+            self._miss(key, expected)
             return default
         try:
             return parse(scalar.text)
         except ValueError as error:
             raise self.error(scalar, f"{key!r} is {shown(scalar.text)}; expected {expected}") from error
+
+    def _miss(self, key: str, expected: str, *, is_refused_empty: bool = True) -> None:
+        """Warns of a key that is there and has nothing behind it, where boulder refuses that."""
+        name, value = self._entries.get(key, (None, None))
+        if name is not None and (is_refused_empty or (isinstance(value, Scalar) and value.text)):
+            sentence = f"{key!r} has no value; boulder refuses that: write {expected}, or leave the key out"
+            self.warn(name, WarningKind.NO_VALUE, sentence)
 
     def as_scalar(self, node: Node, expected: str) -> Scalar:
         """The node as text, or an error that says what was expected."""

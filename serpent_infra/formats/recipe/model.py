@@ -45,6 +45,10 @@ class WarningKind(StrEnum):
     """A text among dependencies that is none, and is ignored."""
     QUOTED_NUMBER = "quoted-number"
     """A number in quotes, which boulder takes for text and refuses."""
+    UNQUOTED_TEXT = "unquoted-text"
+    """A number or a truth value where text is meant, which boulder refuses without quotes."""
+    NO_VALUE = "no-value"
+    """A key with nothing behind it where boulder wants a list, a truth value or a name, and refuses the recipe."""
     LEFT_OUT = "left-out"
     """How many further warnings there were."""
 

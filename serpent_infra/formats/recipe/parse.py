@@ -25,6 +25,9 @@ from serpent_infra.formats.recipe.model import (
 from serpent_infra.formats.recipe.plain_numbers import rewritten
 from serpent_infra.formats.recipe.upstreams import read_upstreams
 
+_NEVER_EMPTY = frozenset(
+    {"builddeps", "checkdeps", "rundeps", "rundeps-exclude", "provides-exclude", "conflicts", "paths"}
+)
 _MAX_WARNINGS = 100
 _MAX_RELEASE = 2**63 - 1  # what databases hold; the format itself has one more bit
 # All three become part of file names.
@@ -39,12 +42,15 @@ def parse_recipe(data: bytes, *, path: str = "") -> Recipe:
     Raises `FormatError` with line, column and what was expected.
     """
     warnings: list[RecipeWarning] = []
-    fields = Fields(read_document(data, path=path), what="a recipe", path=path, warnings=warnings)
+    document = read_document(data, path=path)
+    fields = Fields(document, what="a recipe", path=path, warnings=warnings, never_empty=_NEVER_EMPTY)
     recipe = Recipe(
-        name=_pattern(fields, "name", _NAME, "letters, digits and ._+~:@- from a letter or digit on"),
+        name=fields.textual(
+            _pattern(fields, "name", _NAME, "letters, digits and ._+~:@- from a letter or digit on")
+        ).text,
         version=_version(fields),
         release=fields.integer("release", low=1, high=_MAX_RELEASE),
-        homepage=fields.required("homepage").text,
+        homepage=fields.required_text("homepage"),
         licences=_licences(fields),
         root=read_package(fields),
         build=_read_build(fields),
@@ -83,16 +89,16 @@ def read_package(fields: Fields) -> Package:
     )
 
 
-def _pattern(fields: Fields, key: str, pattern: re.Pattern[str], expected: str) -> str:
+def _pattern(fields: Fields, key: str, pattern: re.Pattern[str], expected: str) -> Scalar:
     scalar = fields.required(key)
     if not pattern.fullmatch(scalar.text):
         raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected {expected}")
-    return scalar.text
+    return scalar
 
 
 def _version(fields: Fields) -> str:
-    version = _pattern(fields, "version", _VERSION, "letters, digits and ._+~:@- from a digit on")
-    scalar = fields.required("version")
+    scalar = _pattern(fields, "version", _VERSION, "letters, digits and ._+~:@- from a digit on")
+    version = scalar.text
     if scalar.is_plain and rewritten(version) != version:
         sentence = f'boulder would turn the version into {rewritten(version)}; put it in quotes: "{version}"'
         fields.warn(scalar, WarningKind.REWRITTEN_VERSION, sentence)
@@ -105,11 +111,13 @@ def _licences(fields: Fields) -> tuple[str, ...]:
     value = fields.get("license")
     if isinstance(value, Sequence) and value.items:
         return fields.texts("license")
-    return (fields.required("license").text,)
+    return (fields.required_text("license"),)
 
 
 def _read_build(fields: Fields) -> Build:
     scripts = {key: scalar for key in SCRIPT_KEYS if (scalar := fields.scalar(key)) is not None}
+    for scalar in scripts.values():
+        fields.textual(scalar)
     lines = {key: line for key, scalar in scripts.items() if (line := scalar.first_line) is not None}
     return Build(
         scripts=MappingProxyType({key: scalar.text for key, scalar in scripts.items()}),
@@ -145,7 +153,7 @@ def _read_profiles(fields: Fields) -> tuple[tuple[str, Build], ...]:
 
 def _read_path(fields: Fields, item: Node) -> PathRule:
     if isinstance(item, Scalar):
-        return PathRule(item.text)
+        return PathRule(fields.textual(item).text)
     key, value = fields.pair(item, "paths")
     kind = fields.as_scalar(value, "a kind of path")
     try:
@@ -156,20 +164,20 @@ def _read_path(fields: Fields, item: Node) -> PathRule:
 
 def _read_tuning(fields: Fields, item: Node) -> TuningChoice:
     if isinstance(item, Scalar):
-        return TuningChoice(item.text, line=item.line)
+        return TuningChoice(fields.textual(item).text, line=item.line)
     if not isinstance(item, Mapping):
         raise fields.error(
             item, "expected items of 'tuning' as `group`, `group: true`, `group: false` or `group: choice`"
         )
     key, value = fields.pair(item, "tuning")
-    choice = fields.as_scalar(value, f"true, false or a choice for {shown(key.text)}").text
-    match choice:
+    choice = fields.as_scalar(value, f"true, false or a choice for {shown(key.text)}")
+    match choice.text:
         case "true":
             return TuningChoice(key.text, line=key.line)
         case "false":
             return TuningChoice(key.text, enabled=False, line=key.line)
         case _:
-            return TuningChoice(key.text, choice=choice, line=key.line)
+            return TuningChoice(key.text, choice=fields.textual(choice).text, line=key.line)
 
 
 def _read_options(fields: Fields) -> Options:

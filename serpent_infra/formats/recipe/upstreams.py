@@ -43,9 +43,9 @@ def _read_git(parent: Fields, uri: str, value: Node) -> Git:
     if isinstance(value, Scalar):
         if not value.text.strip() or value.is_null:
             raise parent.error(value, "a git upstream needs a ref: expected a commit, tag or branch")
-        return Git(uri=uri, ref=value.text)
+        return Git(uri=uri, ref=parent.textual(value).text)
     fields = Fields(value, what="a git upstream", path=parent.path, warnings=parent.warnings)
-    git = Git(uri=uri, ref=fields.required("ref").text, clone_dir=_directory(fields, "clonedir"))
+    git = Git(uri=uri, ref=fields.required_text("ref"), clone_dir=_directory(fields, "clonedir"))
     fields.finish()
     return git
 
@@ -53,7 +53,7 @@ def _read_git(parent: Fields, uri: str, value: Node) -> Git:
 def _sha256(fields: Fields, scalar: Scalar) -> str:
     if not _SHA256.fullmatch(scalar.text):
         raise fields.error(scalar, f"the hash is {shown(scalar.text)}; expected 64 lower-case hexadecimal digits")
-    return scalar.text
+    return fields.textual(scalar).text
 
 
 def _file_name(fields: Fields, key: str) -> str | None:
@@ -62,7 +62,7 @@ def _file_name(fields: Fields, key: str) -> str | None:
         return None
     if not scalar.text or "/" in scalar.text or "\0" in scalar.text or scalar.text in {".", ".."}:
         raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected a plain file name")
-    return scalar.text
+    return fields.textual(scalar).text
 
 
 def _directory(fields: Fields, key: str) -> str | None:
@@ -71,4 +71,4 @@ def _directory(fields: Fields, key: str) -> str | None:
         return None
     if not scalar.text or scalar.text.startswith("/") or ".." in scalar.text.split("/") or "\0" in scalar.text:
         raise fields.error(scalar, f"{key!r} is {shown(scalar.text)}; expected a path below the build directory")
-    return scalar.text
+    return fields.textual(scalar).text

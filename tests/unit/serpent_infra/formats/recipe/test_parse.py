@@ -207,6 +207,53 @@ def test_a_number_in_quotes_is_read_and_warned_of() -> None:
     assert [(one.kind, one.line, one.column) for one in recipe.warnings] == [(WarningKind.QUOTED_NUMBER, 3, 10)]
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("summary: 1.0\n", (6, 10)),
+        ("description: true\n", (6, 14)),
+        ("install: 0x10\n", (6, 10)),
+        ("rundeps: [zlib, 7]\n", (6, 17)),
+        ("architectures: [.inf]\n", (6, 17)),
+        ("paths: [1e3]\n", (6, 9)),
+        ("tuning: [optimize: 3]\n", (6, 20)),
+        ("packages:\n  - a:\n      summary: -5\n", (8, 16)),
+        ("upstreams:\n  - git|https://example.org/a: 1.10\n", (7, 32)),
+        ("upstreams:\n  - git|https://example.org/a:\n      ref: 12\n", (8, 12)),
+    ],
+)
+def test_a_number_where_text_is_meant_is_read_as_it_stands_and_warned_of(text: str, place: tuple[int, int]) -> None:
+    (warning,) = parse_recipe(with_head(text)).warnings
+    assert (warning.kind, warning.line, warning.column) == (WarningKind.UNQUOTED_TEXT, *place)
+
+
+@pytest.mark.parametrize(
+    "value", ["'1.0'", "1.0.0", "007", "yes", "1_000", "1e999", "0xg", "-.", "1:30", "2026-01-01", "|\n  1"]
+)
+def test_text_that_looks_like_a_number_is_text(value: str) -> None:
+    assert parse_recipe(with_head(f"summary: {value}\n")).warnings == ()
+
+
+@pytest.mark.parametrize("key", ["builddeps", "rundeps", "conflicts", "paths", "debug", "emul32", "toolchain"])
+@pytest.mark.parametrize("value", ["", " ~", " null"])
+def test_nothing_where_boulder_wants_a_value_is_warned_of(key: str, value: str) -> None:
+    (warning,) = parse_recipe(with_head(f"{key}:{value}\n")).warnings
+    assert (warning.kind, warning.line, warning.column) == (WarningKind.NO_VALUE, 6, 1)
+    assert repr(key) in warning.text
+
+
+@pytest.mark.parametrize("key", ["packages", "profiles", "upstreams", "architectures", "tuning"])
+def test_of_other_lists_only_a_written_null_is_warned_of(key: str) -> None:
+    assert parse_recipe(with_head(f"{key}:\n")).warnings == ()
+    (warning,) = parse_recipe(with_head(f"{key}: ~\n")).warnings
+    assert warning.kind is WarningKind.NO_VALUE
+
+
+@pytest.mark.parametrize("text", ["summary:\n", "install: ~\n", "packages:\n  - a:\n      rundeps:\n"])
+def test_nothing_where_boulder_takes_it_is_no_warning(text: str) -> None:
+    assert parse_recipe(with_head(text)).warnings == ()
+
+
 def test_of_very_many_warnings_the_first_are_kept() -> None:
     warnings = parse_recipe(with_head("".join(f"x{number}: 1\n" for number in range(300)))).warnings
     assert len(warnings) == 101
