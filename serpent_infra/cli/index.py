@@ -13,7 +13,8 @@ from serpent_infra.formats.index_directory import write_directory_index
 def index(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the stones are, at any depth.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="The directory of stone.index; default DIR.")
+        Path | None,
+        typer.Option("--output-dir", "-o", metavar="OUT", help="The directory of stone.index; default DIR."),
     ] = None,
     *,
     lenient: Annotated[bool, typer.Option("--lenient", help="Tolerate what the reference reader tolerates.")] = False,

@@ -39,7 +39,8 @@ def write_directory_index(
     `FormatError` for a stone that does not read, two stones of equal name and release, a path that no URI can name,
     and more packages than an index holds; `OSError` where the disk fails.
     """
-    output = directory if output is None else output
+    directory = directory.resolve(strict=True)
+    output = directory if output is None else output.resolve(strict=True)
     latest = latest_releases(find_stones(directory, strict=strict, limits=limits))
     entries = [_entry(one, output) for one in latest]
     part = output / f".{FILE_NAME}.part"
@@ -53,7 +54,7 @@ def write_directory_index(
 
 
 def find_stones(directory: Path, *, strict: bool = True, limits: Limits = DEFAULT_LIMITS) -> Iterator[FoundStone]:
-    """Reads every `*.stone` below a directory, in the order of their paths; symlinks to directories are not followed.
+    """Reads every `*.stone` below a directory, in the order of their paths; symlinks are passed over, as moss does.
 
     Raises `FormatError` where one is no binary package.
     """
@@ -61,7 +62,7 @@ def find_stones(directory: Path, *, strict: bool = True, limits: Limits = DEFAUL
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix == SUFFIX and path.is_file():
+            if path.suffix == SUFFIX and path.is_file() and not path.is_symlink():
                 with open_stone(path, strict=strict, limits=limits) as stone:
                     if stone.header.file_type != FileType.BINARY:
                         raise FormatError(f"file type {stone.header.file_type} is no package", path=str(path))

@@ -81,12 +81,12 @@ class _Block:
     def _error(self, reason: str) -> FormatError:
         return FormatError(reason, line=self.line, column=self.column)
 
-    def repository(self) -> Repository:
-        """Makes the repository. Raises `FormatError` with its place."""
+    def repository(self, *, is_described: bool) -> Repository:
+        """Makes the repository, which `is_described` says has a description. Raises `FormatError` with its place."""
         try:
             return Repository(
                 id=sanitised(self.name),
-                description=self.required("description"),
+                description=self.required("description") if is_described else self.text("description") or "",
                 source=self._source(),
                 priority=self.number("priority"),
                 is_active=self.flag("active", "enabled"),
@@ -155,9 +155,13 @@ def parse_kdl_repositories(data: bytes, *, path: str = "") -> list[Repository]:
     return repositories_of(parse_kdl(data, path=path), path=path)
 
 
-def repositories_of(nodes: Iterable[Node], *, path: str = "") -> list[Repository]:
-    """Reads the nodes of repositories. Raises `FormatError`."""
-    return _repositories((_Block(node.name, node.line, node.column, _kdl_fields(node)) for node in nodes), path)
+def repositories_of(nodes: Iterable[Node], *, path: str = "", is_described: bool = True) -> list[Repository]:
+    """Reads the nodes of repositories; without `is_described` a description may be missing. Raises `FormatError`."""
+    return _repositories(
+        (_Block(node.name, node.line, node.column, _kdl_fields(node)) for node in nodes),
+        path,
+        is_described=is_described,
+    )
 
 
 def _kdl_fields(node: Node) -> Iterator[tuple[str, _Field]]:
@@ -169,18 +173,18 @@ def _kdl_fields(node: Node) -> Iterator[tuple[str, _Field]]:
         yield child.name, _Field(child.arguments[0], child.line, child.column, is_typed=True)
 
 
-def _repositories(blocks: Iterable[_Block], path: str) -> list[Repository]:
+def _repositories(blocks: Iterable[_Block], path: str, *, is_described: bool = True) -> list[Repository]:
     try:
-        return list(_unique(blocks))
+        return list(_unique(blocks, is_described=is_described))
     except FormatError as error:
         error.path = error.path or path
         raise
 
 
-def _unique(blocks: Iterable[_Block]) -> Iterator[Repository]:
+def _unique(blocks: Iterable[_Block], *, is_described: bool) -> Iterator[Repository]:
     seen: set[str] = set()
     for block in blocks:
-        repository = block.repository()
+        repository = block.repository(is_described=is_described)
         if repository.id in seen:
             raise FormatError(f"{repository.id} is given twice", line=block.line, column=block.column)
         seen.add(repository.id)

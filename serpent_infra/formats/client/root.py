@@ -58,7 +58,7 @@ def _of_system_model(path: Path) -> list[Repository]:
     nodes = [node for node in parse_kdl(_read(path), path=str(path)) if node.name == "repositories"]
     if len(nodes) > 1:
         raise FormatError("repositories are given twice", path=str(path), line=nodes[1].line, column=nodes[1].column)
-    return repositories_of(nodes[0].children, path=str(path)) if nodes else []
+    return repositories_of(nodes[0].children, path=str(path), is_described=False) if nodes else []
 
 
 def _read(path: Path) -> bytes:

@@ -59,6 +59,16 @@ def test_relative_paths_mean_what_they_mean_from_here(tmp_path: Path, monkeypatc
     assert [one.uri for one in read_index(tmp_path / "stone.index")] == ["pool/x.stone"]
 
 
+def test_symlinks_are_passed_over_within_and_followed_on_the_way(tmp_path: Path) -> None:
+    path = stone(tmp_path / "real/pool/x.stone")
+    (tmp_path / "real/pool/twin.stone").symlink_to(path)
+    (tmp_path / "real/pool/twins").symlink_to(path.parent)
+    (tmp_path / "pool").symlink_to(path.parent)
+    (tmp_path / "out").mkdir()
+    write_directory_index(tmp_path / "pool", tmp_path / "out")
+    assert [one.uri for one in read_index(tmp_path / "out/stone.index")] == ["../real/pool/x.stone"]
+
+
 def test_equal_name_and_release_is_an_error_that_names_both_files(tmp_path: Path) -> None:
     first = stone(tmp_path / "a.stone", build_release=1)
     second = stone(tmp_path / "b.stone", build_release=2)

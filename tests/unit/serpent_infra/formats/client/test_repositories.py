@@ -181,7 +181,7 @@ def test_a_system_model_takes_the_place_of_all_files(tmp_path: Path) -> None:
     write(tmp_path, "etc/moss/repo.yaml", "hidden", 1)
     (tmp_path / "etc/moss/system-model.kdl").write_text(
         "disable_warning #true\n"
-        'repositories {\n  one { description x; uri "file:///x"; priority 7; enabled #false; }\n}\n'
+        'repositories {\n  one { uri "file:///x"; priority 7; enabled #false; }\n}\n'
         'packages {\n  nano\n  "pkgconfig(x)"\n}\n'
     )
     (one,) = read_repositories(tmp_path).values()
