@@ -14,7 +14,7 @@ RECIPE_FILE = "stone.yaml"
 # Files of a recipe (patches, units) lie in its `pkg` directory; no recipe is looked for there.
 _RECIPE_FILES_DIRECTORY = "pkg"
 DEPTH_LIMIT = 8
-PATH_LIMIT = 1000  # characters
+PATH_LIMIT = 1000  # bytes
 _REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
 _NO_FILES: Mapping[str, str] = {}
 
@@ -166,19 +166,19 @@ _KINDS = {
 
 def _fitting(entry: RecipeEntry) -> RecipeEntry:
     """Marks an entry whose path cannot be one: builders could not write it, and the database not keep it."""
-    fault = ""
+    fault, path = "", entry.path.encode(errors="surrogateescape")
     if not _UNDECODED.isdisjoint(entry.path):
         fault = "its path is no UTF-8"
     elif not {".", "..", ".git"}.isdisjoint(entry.path.split("/")):
         fault = "its path has a part that no directory can be named"
-    elif len(entry.path) > PATH_LIMIT:
-        fault = f"its path has {len(entry.path):,} characters; the limit is {PATH_LIMIT:,}"
+    elif len(path) > PATH_LIMIT:
+        fault = f"its path has {len(path):,} bytes; the limit is {PATH_LIMIT:,}"
     if not fault:
         return entry
-    path = entry.path.encode(errors="surrogateescape")
     readable = path.decode(errors="backslashreplace")
-    if len(readable) > PATH_LIMIT:
-        readable = f"{readable[: PATH_LIMIT - 80]}… {sha256(path).hexdigest()}/{RECIPE_FILE}"
+    if len(readable.encode()) > PATH_LIMIT:
+        start = readable.encode("ascii", errors="backslashreplace").decode()[: PATH_LIMIT - 80]
+        readable = f"{start}... {sha256(path).hexdigest()}/{RECIPE_FILE}"
     return replace(entry, path=readable, fault=fault)
 
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from summit import intake
 from summit.api import serializers
-from summit.models import Project, Recipe, Repository
+from summit.models import Project, Recipe, Release, Repository
 
 
 class ProjectList(ListAPIView[Project]):
@@ -106,6 +106,18 @@ class RecipeList(ListAPIView[Recipe]):
         lookups = {"project": "repository__project__slug", "repository": "repository__slug", "name": "name"}
         rows = rows.filter(**{lookup: asked[name] for name, lookup in lookups.items() if name in asked})
         return rows.order_by("name", "pk")
+
+
+class RecipeReleases(ListAPIView[Release]):
+    """The history of a recipe as git tells it, newest first."""
+
+    serializer_class = serializers.ReleaseSerializer
+    queryset = Release.objects.none()
+
+    def get_queryset(self) -> QuerySet[Release]:
+        """Narrows to the recipe, if the caller may see it."""
+        recipes = Recipe.objects.visible_to(self.request.user)
+        return get_object_or_404(recipes, pk=self.kwargs.get("pk")).releases.newest_first()
 
 
 class RecipeDetail(RetrieveAPIView[Recipe]):

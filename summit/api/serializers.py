@@ -13,6 +13,7 @@ from summit.models import (
     Profile,
     Project,
     Recipe,
+    Release,
     Repository,
     Review,
     Submission,
@@ -61,7 +62,7 @@ class RepositorySerializer(serializers.ModelSerializer[Repository]):
         model = Repository
         fields: tuple[str, ...] = (
             *("project", "slug", "description", "origin_uri", "branch", "needs_review", "commit", "commit_subject"),
-            *("commit_at", "status", "error", "refreshed_at"),
+            *("commit_at", "status", "error", "warnings", "refreshed_at"),
         )
 
 
@@ -75,7 +76,7 @@ class RecipeSerializer(serializers.ModelSerializer[Recipe]):
         model = Recipe
         fields: tuple[str, ...] = (
             *("id", "project", "repository", "path", "name", "version", "release", "summary", "commit"),
-            *("changed_at", "error", "error_line", "error_column"),
+            *("changed_at", "error", "error_line", "error_column", "conflict"),
         )
 
 
@@ -94,6 +95,7 @@ class RecipeDetailSerializer(RecipeSerializer):
         fields: tuple[str, ...] = (
             *RecipeSerializer.Meta.fields,
             *("description", "homepage", "licences", "upstreams", "packages", "author_name", "commit_subject"),
+            "commit_message",
             *("manifests", "provides", "build_depends", "implied_depends", "run_depends"),
         )
 
@@ -113,6 +115,14 @@ class RecipeDetailSerializer(RecipeSerializer):
     def get_run_depends(self, recipe: Recipe) -> list[str]:
         """Lists what its packages need when they run, sorted."""
         return sorted({str(row.capability) for row in recipe.dependencies.all() if row.usage == "run"})
+
+
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
+    """One version and release of a recipe, and the commit that brought it."""
+
+    class Meta:
+        model = Release
+        fields = ("version", "release", "commit", "subject", "author_name", "released_at")
 
 
 class BuildSerializer(serializers.ModelSerializer[BuildTask]):

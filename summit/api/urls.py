@@ -21,6 +21,7 @@ urlpatterns = [
     path(f"{_REPOSITORY}webhook/", webhooks.RepositoryWebhook.as_view(), name="api-repository-webhook"),
     path("recipes/", recipes.RecipeList.as_view(), name="api-recipes"),
     path("recipes/<int:pk>/", recipes.RecipeDetail.as_view(), name="api-recipe"),
+    path("recipes/<int:pk>/releases/", recipes.RecipeReleases.as_view(), name="api-recipe-releases"),
     path("builds/", builds.BuildList.as_view(), name="api-builds"),
     path("builds/<int:pk>/", builds.BuildDetail.as_view(), name="api-build"),
     path("builds/<int:pk>/retry/", builds.BuildRetry.as_view(), name="api-build-retry"),

@@ -3,15 +3,18 @@
 Otherwise whoever may push to one repository of a project could replace the packages of another's.
 """
 
+from collections.abc import Collection
+
 from django.db.models import Count
 
 from summit.models import Project, Recipe
 
 
-def settle_names(project: Project) -> None:
+def settle_names(project: Project, *, newcomers: Collection[int]) -> None:
     """Gives every name of a project to one recipe, and marks the others that exist by a conflict; frees who lost one.
 
-    Names that were readable once count; a recipe that is gone has let go of its own.
+    `newcomers` (keys) did not have their names before: whoever had one keeps it. A recipe that is gone let go of its
+    name.
     """
     # Two refreshes at once take turns, so that the second sees what the first has stored.
     Project.objects.select_for_update().get(pk=project.pk)
@@ -19,7 +22,8 @@ def settle_names(project: Project) -> None:
     shared = named.order_by().values("name").annotate(count=Count("pk")).filter(count__gt=1).values("name")
     taken: dict[str, Recipe] = {}
     conflicts: dict[int, str] = {}
-    for recipe in named.filter(name__in=shared).select_related("repository").order_by("pk"):
+    sharing = named.filter(name__in=shared).select_related("repository")
+    for recipe in sorted(sharing, key=lambda row: (row.pk in newcomers, bool(row.conflict), row.pk)):
         owner = taken.setdefault(recipe.name, recipe)
         if owner is not recipe:
             conflicts[recipe.pk] = _sentence(recipe, owner)

@@ -79,7 +79,7 @@ def _refresh(repository: Repository, *, at: datetime, everything: bool) -> Outco
     with transaction.atomic():
         stored = store(repository, found.readings, found.removed, found.commits, at=at)
         keep_releases(repository, found.releases, is_whole=found.is_whole)
-        settle_names(repository.project)
+        settle_names(repository.project, newcomers={row.pk for row in stored.newcomers})
         repository.finish_refresh(
             at=at,
             commit=found.head.id,

@@ -22,12 +22,16 @@ _BAD = ["error", "error_line", "error_column", "error_commit", "blob", "removed_
 
 @dataclass(slots=True)
 class Stored:
-    """How many recipes were read, are broken, and went; `warnings` are about what can be no recipe's row."""
+    """How many recipes were read, are broken, and went; `warnings` are about what can be no recipe's row.
+
+    `newcomers` are the rows that did not have their names before.
+    """
 
     read: int = 0
     broken: int = 0
     removed: int = 0
     warnings: list[dict[str, str]] = field(default_factory=list)
+    newcomers: list[Recipe] = field(default_factory=list)
 
 
 def store(
@@ -65,6 +69,8 @@ def store(
             _spoil(row, reading, commits.get(reading.entry.path))
             bad.append(row)
         else:
+            if row.is_removed or not row.release or row.name != reading.recipe.name:
+                result.newcomers.append(row)
             _fill(row, reading, commits.get(reading.entry.path))
             good.append((row, reading))
     Recipe.objects.bulk_create(fresh, batch_size=500)
@@ -79,7 +85,7 @@ def store(
 
 
 def _directory_name(directory: str) -> str:
-    return directory.rpartition("/")[2] or "stone"
+    return directory.rpartition("/")[2][:255] or "stone"
 
 
 def _spoil(row: Recipe, reading: Reading, commit: CommitInfo | None) -> None:

@@ -11,6 +11,7 @@ from summit.states import TaskStatus
 
 FEW = 15
 MOST_PILLS = 400
+MOST_RELEASES = 20
 
 
 @require_safe
@@ -48,6 +49,8 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "packages": _packages(recipe, published),
         "published": published,
         "builds": builds,
+        "releases": list(recipe.releases.newest_first()[:MOST_RELEASES]),
+        "release_count": recipe.releases.count(),
         "dependants": users,
         "has_more_dependants": len(users) == relations.MOST_DEPENDANTS,
         "channel": profile.channel if profile else "",

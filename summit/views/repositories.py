@@ -26,7 +26,7 @@ STATES = {
     "failed": "failed",
 }
 _WANTED = {
-    "broken": ~Q(error=""),
+    "broken": ~Q(error="", conflict=""),
     "newer": Q(release__gt=0) & (Q(completed_release__isnull=True) | Q(completed_release__lt=F("release"))),
     "waiting": Q(latest_status__in=sorted(WAITING)),
     "building": Q(latest_status__in=sorted(IN_PROGRESS)),

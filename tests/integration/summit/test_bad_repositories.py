@@ -1,0 +1,453 @@
+"""Repositories as they should not be: each fault is said where a person looks, and everything else goes on."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from serpent_infra.git import Mirror
+from summit import planning
+from summit.models import BuildTask, Profile, Project, Recipe, Release, Repository
+from summit.refresh import collecting, refresh_repository
+from summit.refresh.run import mirror_of
+from summit.states import RefreshStatus
+from tests.factories.summit import AT, GitTree, make_repository, recipe_text
+from tests.integration import pages
+
+strict_templates = pages.strict_templates
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors", "strict_templates")]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> GitTree:
+    tree = GitTree(tmp_path / "origin")
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib"))
+    tree.write("n/nano/stone.yaml", recipe_text("nano"))
+    tree.commit("Begin")
+    return tree
+
+
+@pytest.fixture
+def repository(project: Project, tree: GitTree) -> Repository:
+    row = make_repository(project, origin_uri=str(tree.path))
+    assert refresh_repository(row, at=AT).read == 2
+    return row
+
+
+def page_of(thing: Recipe | Repository) -> str:
+    response = Client().get(thing.get_absolute_url())
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def commit_raw(tree: GitTree, path: bytes, content: str) -> str:
+    """Commits one more file under a name of any bytes, past git's own checks and this file system's."""
+    blob = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=tree.path, input=content.encode(), capture_output=True, check=True
+    ).stdout.strip()
+    mode, kind = b"100644", b"blob"
+    for part in reversed(path.split(b"/")):
+        line = mode + b" " + kind + b" " + blob + b"\t" + part + b"\0"
+        listing = subprocess.run(
+            ["git", "ls-tree", "-z", "HEAD"], cwd=tree.path, capture_output=True, check=True
+        ).stdout
+        is_top = part == path.split(b"/")[0]
+        made = subprocess.run(
+            ["git", "mktree", "-z"],
+            cwd=tree.path,
+            input=(listing if is_top else b"") + line,
+            capture_output=True,
+            check=True,
+        )
+        mode, kind, blob = b"040000", b"tree", made.stdout.strip()
+    commit = tree.git("commit-tree", blob.decode(), "-p", "HEAD", "-m", "Odd")
+    tree.git("update-ref", "refs/heads/main", commit)
+    return commit
+
+
+# What lies in it
+
+
+def test_a_huge_recipe_is_refused_and_its_neighbour_read(repository: Repository, tree: GitTree) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib") + "#" * 10 * 2**20)
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.commit()
+    outcome = refresh_repository(repository, at=AT)
+    assert (outcome.read, outcome.broken, outcome.error) == (1, 1, "")
+    zlib = Recipe.objects.get(name="zlib")
+    assert "the limit is 1,048,576" in zlib.error
+    assert zlib.release == 1
+    assert "the limit is 1,048,576" in page_of(zlib)
+    assert Recipe.objects.get(name="nano").release == 2
+
+
+def test_a_submodule_where_a_recipe_was_is_said_on_its_page(repository: Repository, tree: GitTree) -> None:
+    shutil.rmtree(tree.path / "z/zlib")
+    tree.git("add", "--all")
+    tree.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},z/zlib")
+    tree.git("commit", "--quiet", "-m", "Move zlib elsewhere")
+    assert refresh_repository(repository, at=AT).broken == 1
+    zlib = Recipe.objects.get(name="zlib")
+    assert (zlib.is_removed, zlib.error) == (False, "z/zlib is a submodule; recipes in one are not read")
+    assert "is a submodule" in page_of(zlib)
+
+
+def test_a_submodule_elsewhere_is_said_on_the_repositorys_page_while_it_is_there(
+    repository: Repository, tree: GitTree
+) -> None:
+    tree.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},tools")
+    tree.git("commit", "--quiet", "-m", "Add tools")
+    refresh_repository(repository, at=AT)
+    repository.refresh_from_db()
+    assert [one["text"] for one in repository.warnings] == ["tools is a submodule; recipes in one are not read"]
+    assert "tools is a submodule" in page_of(repository)
+    assert Recipe.objects.existing().count() == 2
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.git("add", "n")
+    tree.git("commit", "--quiet", "-m", "Raise nano")
+    refresh_repository(repository, at=AT)
+    repository.refresh_from_db()
+    assert len(repository.warnings) == 1, "it is still there"
+    tree.git("rm", "--cached", "--quiet", "tools")
+    tree.git("commit", "--quiet", "-m", "Remove tools")
+    refresh_repository(repository, at=AT)
+    repository.refresh_from_db()
+    assert repository.warnings == []
+
+
+def test_a_link_and_a_directory_for_a_recipe_are_refused(repository: Repository, tree: GitTree) -> None:
+    (tree.path / "z/zlib/stone.yaml").unlink()
+    (tree.path / "z/zlib/stone.yaml").symlink_to("/etc/passwd")
+    tree.write("d/dir/stone.yaml/file", "x")
+    tree.commit()
+    assert refresh_repository(repository, at=AT).broken == 2
+    assert "symbolic link" in page_of(Recipe.objects.get(name="zlib"))
+    assert "is a directory" in page_of(Recipe.objects.get(path="d/dir/stone.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (b"caf\xe9", "its path is no UTF-8"),
+        (b"..", "its path has a part that no directory can be named"),
+        (b".git", "its path has a part that no directory can be named"),
+        ("ü".encode() * 550, "its path has 1,113 bytes; the limit is 1,000"),
+    ],
+)
+def test_a_directory_whose_name_is_none_is_a_broken_recipe(
+    repository: Repository, tree: GitTree, name: bytes, sentence: str
+) -> None:
+    path = b"x/" + name + b"/stone.yaml"
+    try:
+        commit_raw(tree, path, recipe_text("odd"))
+    except subprocess.CalledProcessError:
+        _write_odd_tree(tree, path, recipe_text("odd"))
+    outcome = refresh_repository(repository, at=AT)
+    assert (outcome.broken, outcome.error) == (1, "")
+    odd = Recipe.objects.broken().get()
+    assert (odd.error, odd.release) == (sentence, 0)
+    assert len(odd.path) <= 1024
+    assert sentence in page_of(repository)
+    assert Recipe.objects.existing().count() == 3
+
+
+def _write_odd_tree(tree: GitTree, path: bytes, content: str) -> None:
+    """Writes tree objects byte by byte: git's own tools refuse such names, a hostile server does not."""
+
+    def write(kind: str, data: bytes) -> str:
+        done = subprocess.run(
+            ["git", "hash-object", "-t", kind, "--literally", "-w", "--stdin"],
+            cwd=tree.path,
+            input=data,
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode().strip()
+
+    entry, mode = write("blob", content.encode()), b"100644"
+    for part in reversed(path.split(b"/")):
+        data = mode + b" " + part + b"\0" + bytes.fromhex(entry)
+        if part == path.split(b"/")[0]:
+            data += b"".join(
+                b"40000 " + name.encode() + b"\0" + bytes.fromhex(tree.git("rev-parse", f"HEAD:{name}"))
+                for name in ("z",)
+            )
+            data = b"40000 n\0" + bytes.fromhex(tree.git("rev-parse", "HEAD:n")) + data
+        entry, mode = write("tree", data), b"40000"
+    tree.git("update-ref", "refs/heads/main", tree.git("commit-tree", entry, "-p", "HEAD", "-m", "Odd"))
+
+
+@pytest.mark.parametrize("name", ["../evil", "..", "<script>alert(1)</script>", "a/b", "a b"])
+def test_a_recipe_whose_name_is_none_is_broken_and_shown_harmlessly(
+    repository: Repository, tree: GitTree, name: str
+) -> None:
+    tree.write("o/odd/stone.yaml", recipe_text("odd").replace("name: odd", f'name: "{name}"'))
+    tree.commit(f"<b>Add</b> {name}")
+    assert refresh_repository(repository, at=AT).broken == 1
+    odd = Recipe.objects.get(path="o/odd/stone.yaml")
+    assert (odd.name, odd.error_line) == ("odd", 1)
+    assert "<script>alert" not in page_of(odd)
+    assert "<b>Add" not in page_of(repository)
+
+
+@pytest.mark.parametrize("field", ["summary", "homepage", "license"])
+def test_a_nul_in_a_text_breaks_its_recipe_only(repository: Repository, tree: GitTree, field: str) -> None:
+    text = "".join(
+        f'{field}: "a\\0b"\n' if line.startswith(f"{field}:") else f"{line}\n"
+        for line in recipe_text("zlib", release=2).splitlines()
+    )
+    tree.write("z/zlib/stone.yaml", text)
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.commit()
+    assert refresh_repository(repository, at=AT).broken == 1
+    assert "NUL" in Recipe.objects.get(name="zlib").error
+    assert Recipe.objects.get(name="nano").release == 2
+
+
+def test_a_huge_commit_message_is_kept_in_part(repository: Repository, tree: GitTree, profile: Profile) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.git("add", "--all")
+    message = tree.path.parent / "message"
+    message.write_text("Raise zlib " + "x" * 2**20 + "\n\n" + "y" * 2**20)
+    tree.git("commit", "--quiet", "-F", str(message))
+    assert refresh_repository(repository, at=AT).error == ""
+    zlib = Recipe.objects.get(name="zlib")
+    assert (len(zlib.commit_subject), len(zlib.commit_message)) == (200, 4000)
+    repository.refresh_from_db()
+    assert len(repository.commit_subject) == 200
+    planning.plan(profile, at=AT)
+    assert len(page_of(zlib)) < 100_000
+    assert len(BuildTask.objects.get(source_name="zlib").submission.message) == 4000
+
+
+# Names
+
+
+def test_of_two_recipes_of_a_name_the_first_is_built_and_the_other_says_so(
+    repository: Repository, tree: GitTree, profile: Profile
+) -> None:
+    tree.write("a/zlib/stone.yaml", recipe_text("zlib", release=9))
+    tree.commit()
+    assert refresh_repository(repository, at=AT).error == ""
+    first, second = Recipe.objects.get(path="z/zlib/stone.yaml"), Recipe.objects.get(path="a/zlib/stone.yaml")
+    assert (first.conflict, second.release) == ("", 9)
+    assert "named zlib already (z/zlib/stone.yaml)" in second.conflict
+    planning.plan(profile, at=AT)
+    assert {task.recipe for task in BuildTask.objects.filter(source_name="zlib")} == {first}
+    assert "named zlib already" in page_of(repository)
+    # It has the name as soon as the other lets go of it.
+    tree.git("rm", "-r", "--quiet", "z")
+    tree.commit()
+    refresh_repository(repository, at=AT)
+    second.refresh_from_db()
+    assert second.conflict == ""
+    planning.plan(profile, at=AT)
+    assert BuildTask.objects.open().get(source_name="zlib").recipe == second
+
+
+def test_a_repository_cannot_take_a_name_from_another(repository: Repository, tmp_path: Path, profile: Profile) -> None:
+    thief = GitTree(tmp_path / "thief")
+    thief.write("zlib/stone.yaml", recipe_text("zlib", release=99))
+    thief.commit()
+    other = make_repository(repository.project, slug="other", origin_uri=str(thief.path))
+    Repository.objects.filter(pk=repository.pk).update(is_private=True)
+    refresh_repository(other, at=AT)
+    stolen = Recipe.objects.get(repository=other)
+    assert "(a private repository)" in stolen.conflict
+    assert "z/zlib" not in page_of(stolen)
+    planning.plan(profile, at=AT)
+    assert BuildTask.objects.get(source_name="zlib").release == 1
+
+
+def test_a_waiting_build_is_withdrawn_when_its_name_turns_out_to_be_taken(
+    repository: Repository, tree: GitTree, profile: Profile
+) -> None:
+    planning.plan(profile, at=AT)
+    tree.write("n/nano/stone.yaml", recipe_text("zlib", release=3))
+    tree.commit()
+    refresh_repository(repository, at=AT)
+    planning.plan(profile, at=AT)
+    task = BuildTask.objects.get(source_name="nano")
+    assert task.status == "superseded"
+    assert "named zlib already" in task.events.latest("pk").sentence
+
+
+# Where it comes from
+
+
+def test_a_repository_that_is_not_there_rests_longer_and_longer(repository: Repository, tree: GitTree) -> None:
+    shutil.rmtree(tree.path)
+    rests = []
+    for _ in range(8):
+        refresh_repository(repository, at=AT)
+        repository.refresh_from_db()
+        assert repository.poll_after is not None
+        rests.append((repository.poll_after - AT).total_seconds())
+    assert rests == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert repository.status == RefreshStatus.FAILED
+    overdue = Repository.objects.refresh_overdue
+    assert not overdue(at=AT, interval=AT - AT).exists()
+    repository.request_refresh(at=AT)
+    assert overdue(at=AT, interval=AT - AT).get() == repository, "a push or a person has it read at once"
+    assert "The latest refresh failed" in page_of(repository)
+
+
+def test_a_server_that_hangs_costs_its_own_time_limit_only(
+    repository: Repository, tree: GitTree, project: Project, settings: Settings
+) -> None:
+    settings.SERPENT_GIT_TIMEOUT = 1
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"git://127.0.0.1:{server.getsockname()[1]}/recipes.git"
+        hanging = make_repository(project, slug="hanging", origin_uri=address)
+        began = time.monotonic()
+        assert "took longer than 1 s" in refresh_repository(hanging, at=AT).error
+        assert time.monotonic() - began < 20
+    settings.SERPENT_GIT_TIMEOUT = 60
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.commit()
+    assert refresh_repository(repository, at=AT).read == 1
+
+
+def test_reading_has_the_same_limit_as_fetching(
+    repository: Repository, tree: GitTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.commit()
+    late = time.monotonic()
+    monkeypatch.setattr(
+        "summit.refresh.run.collect", lambda *facts, **more: collecting.collect(*facts, **(more | {"until": late}))
+    )
+    assert "took too long; 0 of 1 were read" in refresh_repository(repository, at=AT).error
+    monkeypatch.undo()
+    assert refresh_repository(repository, at=AT).read == 1
+
+
+def test_more_recipes_than_any_repository_has_are_refused(
+    repository: Repository, tree: GitTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "MOST_RECIPES", 3)
+    for number in range(4):
+        tree.write(f"m/m{number}/stone.yaml", recipe_text(f"m{number}"))
+    tree.commit()
+    assert "4 recipes are more than a repository may hold (3)" in refresh_repository(repository, at=AT).error
+    assert Recipe.objects.existing().count() == 2
+
+
+# What became of the mirror
+
+
+def test_a_mirror_that_lost_an_object_is_rebuilt_in_the_same_refresh(repository: Repository, tree: GitTree) -> None:
+    mirror = mirror_of(repository)
+    place = mirror.path / "objects/pack"
+    [pack] = place.glob("*.pack")
+    # All objects loose, so that a single one can be lost.
+    loose = tree.path.parent / "pack"
+    shutil.copy(pack, loose)
+    shutil.rmtree(place)
+    place.mkdir()
+    subprocess.run(["git", "unpack-objects", "-q"], cwd=mirror.path, input=loose.read_bytes(), check=True)
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.commit()
+    lost = tree.git("rev-parse", "HEAD:z/zlib/stone.yaml")
+    (mirror.path / "objects" / lost[:2] / lost[2:]).unlink()
+    outcome = refresh_repository(repository, at=AT, everything=True)
+    assert (outcome.read, outcome.broken, outcome.error) == (2, 0, "")
+    assert mirror_of(repository).blob_data(lost).startswith(b"name: zlib")
+
+
+def test_a_refresh_that_dies_while_it_stores_leaves_commit_and_recipes_together(
+    repository: Repository, tree: GitTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = repository.commit
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.commit()
+
+    def die(*_args: object, **_facts: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("summit.refresh.run.settle_names", die)
+    with pytest.raises(RuntimeError):
+        refresh_repository(repository, at=AT)
+    repository.refresh_from_db()
+    assert (repository.commit, repository.status) == (before, RefreshStatus.FAILED)
+    assert Recipe.objects.get(name="zlib").release == 1
+    monkeypatch.undo()
+    assert refresh_repository(repository, at=AT).read == 1
+    assert Recipe.objects.get(name="zlib").release == 2
+
+
+# History
+
+
+def test_the_history_of_a_recipe_comes_from_git(repository: Repository, tree: GitTree) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.commit("Raise zlib")
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", version="1.1", release=3))
+    raised = tree.commit("Update zlib")
+    tree.write("z/zlib/pkg/fix.patch", "x")
+    tree.commit("Patch zlib without a release")
+    refresh_repository(repository, at=AT)
+    zlib = Recipe.objects.get(name="zlib")
+    rows = zlib.releases.order_by("release").values_list("version", "release", "subject", "author_name")
+    assert list(rows) == [
+        ("1.0", 1, "Begin", "Ada"),
+        ("1.0", 2, "Raise zlib", "Ada"),
+        ("1.1", 3, "Update zlib", "Ada"),
+    ]
+    assert zlib.releases.get(release=3).commit == raised
+    assert zlib.commit == tree.git("rev-parse", "HEAD")
+    page = page_of(zlib)
+    assert "Raise zlib" in page
+    told = Client().get(f"/api/v1/recipes/{zlib.pk}/releases/").json()
+    assert {row["release"]: row["subject"] for row in told["results"]}[3] == "Update zlib"
+    assert len(told["results"]) == 3
+
+
+def test_history_follows_a_rename(repository: Repository, tree: GitTree) -> None:
+    tree.git("mv", "z/zlib", "z/zlib-classic")
+    tree.write("z/zlib-classic/stone.yaml", recipe_text("zlib", release=2))
+    tree.commit("Move zlib")
+    refresh_repository(repository, at=AT)
+    zlib = Recipe.objects.get(name="zlib")
+    assert zlib.path == "z/zlib-classic/stone.yaml"
+    assert set(zlib.releases.values_list("release", flat=True)) == {1, 2}
+    refresh_repository(repository, at=AT, everything=True)
+    assert set(zlib.releases.values_list("release", flat=True)) == {1, 2}, "read anew it says the same"
+
+
+def test_rewritten_history_takes_its_releases_and_commits_along(
+    repository: Repository, tree: GitTree, profile: Profile
+) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    dropped = tree.commit("Raise zlib")
+    refresh_repository(repository, at=AT)
+    planning.plan(profile, at=AT)
+    assert BuildTask.objects.open().get(source_name="zlib").commit == dropped
+    tree.git("commit", "--quiet", "--amend", "-m", "Raise zlib, said better")
+    kept = tree.git("rev-parse", "HEAD")
+    refresh_repository(repository, at=AT)
+    zlib = Recipe.objects.get(name="zlib")
+    # The content is the same, but nobody can fetch the dropped commit any more.
+    assert zlib.commit == kept
+    assert zlib.releases.get(release=2).subject == "Raise zlib, said better"
+    planning.plan(profile, at=AT)
+    assert BuildTask.objects.open().get(source_name="zlib").commit == kept
+    tree.git("reset", "--quiet", "--hard", "HEAD~1")
+    refresh_repository(repository, at=AT)
+    assert not Release.objects.filter(release=2).exists()
+    assert Recipe.objects.get(name="zlib").release == 1
+
+
+def test_two_forges_with_the_same_path_have_mirrors_of_their_own(project: Project, settings: Settings) -> None:
+    addresses = ["https://one.example/aerynos/recipes.git", "https://two.example/aerynos/recipes.git"]
+    rows = [make_repository(project, slug=f"r{n}", origin_uri=uri) for n, uri in enumerate(addresses)]
+    assert len({mirror_of(row).path for row in rows}) == 2
+    assert all(mirror_of(row).path.parent == Path(settings.SERPENT_MIRRORS_DIR) for row in rows)
+    assert isinstance(mirror_of(rows[0]), Mirror)
+    assert os.sep not in mirror_of(rows[0]).path.name
