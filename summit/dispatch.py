@@ -41,6 +41,7 @@ __all__ = [
     "release",
     "source_of",
     "unsettled",
+    "working_slots",
 ]
 
 REPLY_TO = "summit.settle"
@@ -67,6 +68,11 @@ def fleet(*, at: datetime) -> list[BuilderStatus]:
 def free_slots(*, at: datetime) -> list[Slot]:
     """Lists the slots that may be offered work now, as the scheduler sees them."""
     return [_slot(slot) for slot in avalanche.free_slots(at=at)]
+
+
+def working_slots(*, at: datetime) -> list[Slot]:
+    """Lists all slots of builders that take work now, the busy ones too."""
+    return [_slot(slot) for slot in avalanche.working_slots(at=at)]
 
 
 def _slot(slot: avalanche.FreeSlot) -> Slot:

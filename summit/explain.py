@@ -1,19 +1,29 @@
-"""Why is it not building? One sentence for every open task, in parts, so that pages can make links of some."""
+"""Why is it not building? One sentence for every build, in parts, so that pages can make links of some."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from summit import dispatch, permissions
-from summit.models import BuildTask, TaskEdge
-from summit.states import TaskStatus
+from django.conf import settings
+
+from serpent_infra.words import duration
+from summit import dispatch, permissions, publishing, suiting
+from summit.models import BuildTask, Control, ControlEvent, Project, Purpose, TaskEdge
+from summit.scheduler import Ready
+from summit.states import RETRYABLE, STUCK, TaskStatus
 
 _NAMED_NEEDS = 3
+_DEEPEST = 12  # needs followed to the one that stopped them, a query each
+_TAKING_IN = {
+    publishing.ImportStatus.REQUESTED: "and the repository is about to fetch its packages",
+    publishing.ImportStatus.FETCHING: "and the repository is fetching its packages",
+    publishing.ImportStatus.VERIFYING: "and the repository is checking and publishing its packages",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a sentence; `kind` says what it names (task, builder, submission, profile or "" nothing).
+    """A piece of a sentence; `kind` says what it names (task, builder, submission, project or "" nothing).
 
     `key` says which one.
     """
@@ -52,44 +62,71 @@ def _parts(task: BuildTask, *, at: datetime) -> Iterable[Part]:
         case TaskStatus.BLOCKED:
             parts = _blocked(task)
         case TaskStatus.BUILDING | TaskStatus.VERIFYING:
-            parts = _building(task)
+            parts = _building(task, at=at)
         case TaskStatus.PUBLISHING:
-            parts = [Part("It is built; the repository is taking its packages in.")]
+            parts = _publishing(task, at=at)
         case _:
             parts = _closed(task)
     return parts
+
+
+def _task(task: BuildTask) -> Part:
+    return Part(str(task), "task", str(task.pk))
 
 
 def _closed(task: BuildTask) -> list[Part]:
     if task.status == TaskStatus.COMPLETED:
         return [Part(f"It is published in version {task.published_version}.")]
     if task.status == TaskStatus.FAILED:
-        return [Part(f"It failed: {(task.problem or task.failure_kind).rstrip('.')}.")]
+        return [Part(f"It failed: {(task.problem or task.failure_kind or 'nobody said why').rstrip('.')}.")]
     if task.superseded_by is not None:
-        newer = Part(str(task.superseded_by), "task", str(task.superseded_by_id))
-        return [Part("A newer commit took its place: "), newer, Part(".")]
-    return [Part(f"It was {TaskStatus(task.status).label.lower()}.")]
+        return [Part("A newer commit took its place: "), _task(task.superseded_by), Part(".")]
+    latest = task.events.filter(target=task.status).order_by("pk").last()
+    reason = f": {latest.sentence.rstrip('.')}" if latest is not None and latest.sentence else ""
+    return [Part(f"It was {TaskStatus(task.status).label.lower()}{reason}.")]
 
 
 def _in_review(task: BuildTask) -> list[Part]:
-    people = [person.get_username() for person in permissions.reviewers(task.recipe.repository)]
-    named = ", ".join(people) or "nobody yet has the right; an administrator can grant review_build"
+    repository = task.recipe.repository
+    named = [f"group {name}" for name in permissions.reviewing_groups(repository)]
+    named += [person.get_username() for person in permissions.reviewers_of_their_own(repository)]
+    who = " or ".join(named) or "nobody yet has the right; an administrator can grant review_build"
+    end = task.submission.created_at + timedelta(days=settings.SERPENT_REVIEW_DAYS)
     return [
         Part("It waits for a second person to review "),
         Part(str(task.submission), "submission", str(task.submission_id)),
-        Part(f" ({named})."),
+        Part(f" ({who}), and is rejected where nobody does until {end:%d %B %Y}."),
     ]
 
 
 def _queued(task: BuildTask, *, at: datetime) -> list[Part]:
     if task.profile.is_paused or task.profile.project.is_paused:
-        return [Part(str(task.profile), "profile", str(task.profile_id)), Part(" is paused.")]
+        return _paused(task)
     if task.blockers:
         return _waits(task, at=at)
     if task.not_before is not None and task.not_before > at:
-        seconds = round((task.not_before - at).total_seconds())
-        return [Part(f"A builder let it down; it is tried again in {seconds} s.")]
+        return _rests(task, at=at)
     return _wants_slot(task, at=at)
+
+
+def _paused(task: BuildTask) -> list[Part]:
+    project = task.profile.project
+    subject: Project | str = project if project.is_paused else str(task.profile)
+    events = ControlEvent.objects.of(project).filter(action=Control.PAUSE, profile__isnull=project.is_paused)
+    event = events.first()
+    by = f" by {event.actor.get_username()}" if event is not None and event.actor is not None else ""
+    why = f": {event.sentence.rstrip('.')}" if event is not None and event.sentence else ""
+    return [Part(str(subject), "project", project.slug), Part(f" is paused{by}{why}.")]
+
+
+def _rests(task: BuildTask, *, at: datetime) -> list[Part]:
+    latest = task.attempts.order_by("number").last()
+    rest = duration((task.not_before or at) - at)
+    if latest is None:
+        return [Part(f"It rests, and is tried again in {rest}.")]
+    place = Part(latest.builder, "builder", latest.builder)
+    why = f" ({latest.failure_message.rstrip('.')})" if latest.failure_message else ""
+    return [place, Part(f" let it down{why}; it is tried again in {rest}.")]
 
 
 def _waits(task: BuildTask, *, at: datetime) -> list[Part]:
@@ -98,60 +135,135 @@ def _waits(task: BuildTask, *, at: datetime) -> list[Part]:
         return [Part("Its needs have just been met.")]
     # What is furthest on is what a person can look at now.
     edges.sort(key=lambda edge: edge.needs.status not in {TaskStatus.BUILDING, TaskStatus.PUBLISHING})
+    named = [edge.needs for edge in edges[:_NAMED_NEEDS]]
+    tries = dispatch.latest_attempts([need for need in named if need.status == TaskStatus.BUILDING])
     parts = [Part("It waits for ")]
-    for number, edge in enumerate(edges[:_NAMED_NEEDS]):
+    for number, need in enumerate(named):
         if number:
             parts.append(Part(", "))
-        parts.append(Part(str(edge.needs), "task", str(edge.needs_id)))
-        parts.append(Part(f" ({_stage(edge.needs, at=at)})"))
+        parts += [_task(need), *_stage(need, tries.get(need.pk), at=at)]
     if len(edges) > _NAMED_NEEDS:
         parts.append(Part(f" and {len(edges) - _NAMED_NEEDS} more"))
     return [*parts, Part(".")]
 
 
-def _stage(need: BuildTask, *, at: datetime) -> str:
-    if need.status == TaskStatus.BUILDING and need.started_at is not None:
-        left = need.estimate_seconds - (at - need.started_at).total_seconds()
-        return f"building, about {_duration(left)}" if left > 0 else "building, longer than usual"
-    return TaskStatus(need.status).label.lower()
+def _stage(need: BuildTask, latest: dispatch.TaskAttempt | None, *, at: datetime) -> list[Part]:
+    """Says how far something is that a build waits for, where it builds, and how long that will take."""
+    if need.status != TaskStatus.BUILDING or latest is None:
+        return [Part(f" ({TaskStatus(need.status).label.lower()})")]
+    builder = latest.reference.builder
+    return [Part(" (building on "), Part(builder, "builder", builder), Part(f", {_left(need, at=at)})")]
+
+
+def _left(task: BuildTask, *, at: datetime) -> str:
+    if task.started_at is None:
+        return "just begun"
+    left = task.estimate_seconds - (at - task.started_at).total_seconds()
+    return f"about {duration(left)}" if left > 0 else "longer than usual"
 
 
 def _wants_slot(task: BuildTask, *, at: datetime) -> list[Part]:
-    level = f" with {task.profile.isa_level}" if task.profile.isa_level else ""
-    tier = f"{task.purpose} {task.architecture}"
-    suitable = dispatch.who_could_take(task.profile, at=at)
-    if not suitable:
-        return [Part(f"No builder for {tier} builds{level} is enrolled.")]
-    online = [builder for builder in suitable if builder.is_online and not builder.is_draining]
-    if not online:
-        parts = [Part(f"No builder for {tier} builds{level} is online: ")]
-        for number, builder in enumerate(suitable[:_NAMED_NEEDS]):
-            state = "is draining" if builder.is_online else "is silent"
-            parts += [Part(", " if number else ""), Part(builder.name, "builder", builder.name), Part(f" {state}")]
+    wanted = as_ready(task)
+    builders = [one for one in dispatch.fleet(at=at) if one.architecture == task.architecture]
+    if not builders:
+        return [Part(f"It needs a builder for {task.architecture}, and no such builder is enrolled.")]
+    slots = dispatch.working_slots(at=at)
+    working = {slot.builder for slot in slots}
+    if not any(builder.name in working for builder in builders):
+        parts = [Part(f"No builder for {task.architecture} works now: ")]
+        for number, builder in enumerate(builders[:_NAMED_NEEDS]):
+            parts += [Part(", " if number else ""), Part(builder.name, "builder", builder.name)]
+            parts.append(Part(f" {_idle_because(builder)}"))
         return [*parts, Part(".")]
-    ahead = BuildTask.objects.ready(at=at).filter(architecture=task.architecture, priority__gt=task.priority).count()
-    busy = sum(builder.slots_busy for builder in online)
-    total = sum(builder.slots_total for builder in online)
-    return [Part(f"It is ready and waits for a slot: {busy} of {total} are busy, {ahead} builds go before it.")]
+    if why := suiting.obstacle(wanted, slots):
+        return [Part(f"It {why}.")]
+    fit = suiting.suitable(wanted, slots)
+    free = {(slot.builder, slot.index) for slot in dispatch.free_slots(at=at)}
+    busy = sum((slot.builder, slot.index) not in free for slot in fit)
+    ahead = BuildTask.objects.ready(at=at).filter(architecture=task.architecture).before(task).count()
+    before = f"{ahead} {'build goes' if ahead == 1 else 'builds go'} before it"
+    return [Part(f"It is ready and waits for a slot: {busy} of {len(fit)} that may take it are busy, {before}.")]
+
+
+def _idle_because(builder: dispatch.BuilderStatus) -> str:
+    if builder.is_draining:
+        return "is draining"
+    if not builder.is_online:
+        return "is silent"
+    return f"says: {builder.problem.rstrip('.')}" if builder.problem else "takes no work"
+
+
+def as_ready(task: BuildTask) -> Ready:
+    """Gives a build as the scheduler sees it."""
+    return Ready(
+        key=task.pk,
+        architecture=task.architecture,
+        isa_level=task.profile.isa_level,
+        is_official=task.purpose == Purpose.OFFICIAL,
+        priority=task.priority,
+        ready_since=task.queued_at or task.created_at,
+        is_expedited=task.is_expedited,
+        memory=task.memory_bytes,
+        disk=task.disk_bytes,
+    )
 
 
 def _blocked(task: BuildTask) -> list[Part]:
-    needs = list(
-        TaskEdge.objects.unmet().filter(task=task, needs__problem__gt="").select_related("needs").order_by("pk")[:1]
-    )
-    sentence = task.problem[:1].upper() + task.problem[1:]
+    sentence = (task.problem[:1].upper() + task.problem[1:]).rstrip(".")
     parts = [Part(f"It is blocked. {sentence}")]
-    if needs:
-        parts += [Part(": "), Part(str(needs[0].needs), "task", str(needs[0].needs_id))]
-    return [*parts, Part("." if not parts[-1].text.endswith(".") else "")]
+    guilty = _guilty(task)
+    if guilty is not None:
+        parts += [Part("; it goes on when "), _task(guilty), Part(" is built after all")]
+    return [*parts, Part(".")]
 
 
-def _building(task: BuildTask) -> list[Part]:
-    latest = task.attempts.order_by("-number").first()
+def _guilty(task: BuildTask) -> BuildTask | None:
+    """Follows needs to the one that ended without a result, however far it is; None for other reasons."""
+    frontier, seen = [task.pk], {task.pk}
+    for _ in range(_DEEPEST):
+        edges = TaskEdge.objects.unmet().filter(task__in=frontier, needs__status__in=STUCK).select_related("needs")
+        needs = [edge.needs for edge in edges.order_by("pk") if edge.needs_id not in seen]
+        for need in needs:
+            if need.status in RETRYABLE or need.status == TaskStatus.REJECTED:
+                return need
+        frontier = [need.pk for need in needs]
+        seen.update(frontier)
+        if not frontier:
+            break
+    return None
+
+
+def _building(task: BuildTask, *, at: datetime) -> list[Part]:
+    latest = dispatch.latest_attempts([task]).get(task.pk)
     if latest is None:
         return [Part("It is building.")]
-    place = Part(latest.builder, "builder", latest.builder)
-    return [Part("It is building on "), place, Part(f", slot {latest.slot} (attempt {latest.number}).")]
+    reference, status = latest.reference, latest.status
+    place = Part(reference.builder, "builder", reference.builder)
+    slot = f", slot {reference.slot} (attempt {reference.number})"
+    if status is None:
+        return [
+            Part("It was given to "),
+            place,
+            Part(f"{slot}, which knows nothing of it; it is about to be repeated."),
+        ]
+    if not status.is_open:
+        return [Part("It has ended on "), place, Part(f"{slot}; what follows is about to be settled.")]
+    if status.started_at is None:
+        return [Part("It is offered to "), place, Part(f"{slot}, whose worker has not taken it yet.")]
+    phase = f", phase {status.phase}" if status.phase else ""
+    return [Part("It is building on "), place, Part(f"{slot}{phase}: {_left(task, at=at)}.")]
+
+
+def _publishing(task: BuildTask, *, at: datetime) -> list[Part]:
+    latest = task.attempts.order_by("-number").first()
+    report = publishing.import_of(latest.import_reference) if latest is not None else None
+    if report is None:
+        return [Part("It is built; the repository knows nothing of it yet, and is asked once more.")]
+    if not report.is_open:
+        return [Part("It is built, and the repository has answered; what follows is about to be settled.")]
+    trouble = f"; the latest try ended so: {report.problem.rstrip('.')}" if report.problem else ""
+    since = duration(at - report.updated_at)
+    return [Part(f"It is built, {_TAKING_IN[report.status]} (for {since}){trouble}.")]
 
 
 def explanations(tasks: Iterable[BuildTask], *, at: datetime) -> Mapping[int, str]:
@@ -161,23 +273,18 @@ def explanations(tasks: Iterable[BuildTask], *, at: datetime) -> Mapping[int, st
     edges = TaskEdge.objects.unmet().filter(task__in=[task.pk for task in waiting]).select_related("needs")
     for edge in edges.order_by("-needs__priority"):
         first.setdefault(edge.task_id, f"waits for {edge.needs}")
-    result: dict[int, str] = {}
-    for task in tasks:
-        if task.pk in first:
-            more = f" and {task.blockers - 1} more" if task.blockers > 1 else ""
-            result[task.pk] = first[task.pk] + more
-        elif task.problem:
-            result[task.pk] = task.problem
-        elif task.not_before is not None and task.not_before > at:
-            result[task.pk] = "is tried again soon"
-        elif task.is_ready:
-            result[task.pk] = "ready for a slot"
-    return result
+    return {task.pk: sentence for task in tasks if (sentence := _short(task, first, at=at))}
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:  # noqa: PLR2004 - below that people count in seconds
-        return f"{seconds:.0f} s"
-    if seconds < 5400:  # noqa: PLR2004 - and below that in minutes
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+def _short(task: BuildTask, first: Mapping[int, str], *, at: datetime) -> str:
+    if task.pk in first:
+        return first[task.pk] + (f" and {task.blockers - 1} more" if task.blockers > 1 else "")
+    if task.problem:
+        return task.problem
+    if task.status == TaskStatus.IN_REVIEW:
+        return "waits for a second person"
+    if task.status == TaskStatus.QUEUED and (task.profile.is_paused or task.profile.project.is_paused):
+        return "is paused"
+    if task.not_before is not None and task.not_before > at:
+        return f"is tried again in {duration(task.not_before - at)}"
+    return "ready for a slot" if task.is_ready else ""

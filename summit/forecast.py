@@ -31,6 +31,7 @@ class Work:
         pool: names those that compete with it for slots; it waits for nobody of other pools.
         slots: how many slots may take it, busy or not; with none there is no telling.
         rank: the smaller goes first.
+        rests_for: seconds during which it is not to begin.
         running_for: seconds since its build began, None while it waits; at least the whole time once it is built.
         is_built: only its publication is missing.
     """
@@ -42,6 +43,7 @@ class Work:
     pool: str = ""
     slots: int = 1
     rank: tuple[float, ...] = ()
+    rests_for: float = 0.0
     running_for: float | None = None
     is_built: bool = False
 
@@ -69,7 +71,7 @@ def forecast(works: Iterable[Work], *, publishing: float = 0.0) -> Mapping[int, 
     """
     by_key = {work.key: work for work in works}
     line = _line(by_key)
-    release = _releases(line, by_key, publishing)
+    release = _releases(line, publishing)
     times = sorted(release.values())
     pools: dict[str, _Ahead] = {}
     found: dict[int, Forecast] = {}
@@ -80,7 +82,8 @@ def forecast(works: Iterable[Work], *, publishing: float = 0.0) -> Mapping[int, 
         before = [found[need].finish for need in work.needs if need in found]
         if len(before) < len(work.needs) or (work.slots < 1 and not _has_begun(work)):
             continue
-        needed = Moment(max((one.likely for one in before), default=0.0), max((one.late for one in before), default=0))
+        rest = max(work.rests_for, 0.0)
+        needed = Moment(max([rest, *(one.likely for one in before)]), max([rest, *(one.late for one in before)]))
         likely, excess = remaining(work)
         start = Moment(0.0, 0.0)
         if not _has_begun(work):
@@ -146,12 +149,12 @@ def _line(by_key: Mapping[int, Work]) -> list[Work]:
     return line
 
 
-def _releases(line: Iterable[Work], by_key: Mapping[int, Work], publishing: float) -> dict[int, float]:
+def _releases(line: Iterable[Work], publishing: float) -> dict[int, float]:
     """Says when each could begin if slots were without number: what competes for room, and from when on."""
     release: dict[int, float] = {}
     finish: dict[int, float] = {}
     for work in line:
-        release[work.key] = max((finish[need] for need in work.needs if need in by_key), default=0.0)
+        release[work.key] = max([work.rests_for, 0.0, *(finish[need] for need in work.needs if need in finish)])
         finish[work.key] = release[work.key] + remaining(work)[0] + publishing
     return release
 

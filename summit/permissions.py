@@ -4,16 +4,16 @@ Per-repository rights are object permissions of groups (or people) on the reposi
 the permission globally hold it for every repository.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
-from guardian.shortcuts import get_objects_for_user, get_users_with_perms
+from guardian.shortcuts import get_groups_with_perms, get_objects_for_user, get_users_with_perms
 
 from serpent_infra.accounts.models import User
 
 if TYPE_CHECKING:
-    from summit.models import BuildTask, Project, Repository, Submission
+    from summit.models import BuildTask, Campaign, Project, Repository, Submission
 
 VIEW = "view_repository"
 SUBMIT = "submit_build"
@@ -85,6 +85,16 @@ def can_rebuild(user: Viewer, repositories: "QuerySet[Repository]") -> bool:
     return repositories.exists() and not repositories.exclude(pk__in=allowed).exists()
 
 
+def rebuilders(campaign: "Campaign") -> list[User]:
+    """Lists the people who hold the right to push on every repository of a campaign, by name."""
+    holders: set[User] | None = None
+    for repository in campaign.repositories.all():
+        found = get_users_with_perms(repository, only_with_perms_in=[PUSH, MANAGE])
+        able = {person for person in sorted(found, key=str) if isinstance(person, User) and person.is_active}
+        holders = able if holders is None else holders & able
+    return sorted(holders or (), key=str)
+
+
 def can_control(user: Viewer, project: "Project") -> bool:
     """Says whether the user may pause and resume a project and its profiles: who manages all its repositories."""
     from summit.models import Project  # noqa: PLC0415 - the models use this module
@@ -108,6 +118,18 @@ def controllable(projects: "QuerySet[Project]", user: Viewer) -> "QuerySet[Proje
 def can_review(user: Viewer, submission: "Submission") -> bool:
     """Says whether the user may decide on a submission: a second person, never its author."""
     return submission.author_id != getattr(user, "pk", None) and holds(user, REVIEW, submission.repository)
+
+
+def reviewing_groups(repository: "Repository") -> list[str]:
+    """Names the groups that hold the right to review a repository's submissions, sorted."""
+    held: Any = get_groups_with_perms(repository, attach_perms=True)  # a dictionary, when permissions are attached
+    return sorted(group.name for group, rights in held.items() if {REVIEW, MANAGE} & set(rights))
+
+
+def reviewers_of_their_own(repository: "Repository") -> list[User]:
+    """Lists people who hold that right by themselves, not through a group, by name."""
+    holders = get_users_with_perms(repository, only_with_perms_in=[REVIEW, MANAGE], with_group_users=False)
+    return [person for person in sorted(holders, key=str) if isinstance(person, User) and person.is_active]
 
 
 def reviewers(repository: "Repository") -> list[User]:

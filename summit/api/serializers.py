@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from summit import dispatch, explain
+from summit import dispatch, explain, outlook
 from summit.models import (
     BuildTask,
     ControlEvent,
@@ -179,10 +180,25 @@ class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
     failure_excerpt = serializers.CharField(source="status.report.failure.excerpt", default="")
 
 
+class RangeSerializer(serializers.Serializer[outlook.Range]):
+    """A moment that is as probable before as after `likely`, and in nine of ten cases before `late`."""
+
+    likely = serializers.DateTimeField()
+    late = serializers.DateTimeField()
+
+
+class OutlookSerializer(serializers.Serializer[outlook.Outlook]):
+    """When a build will probably start (null once it has) and be published."""
+
+    start = RangeSerializer(allow_null=True)
+    finish = RangeSerializer()
+
+
 class BuildDetailSerializer(BuildSerializer):
     """One build with its needs, attempts and events; `explanation` says why it is not building."""
 
     explanation = serializers.SerializerMethodField()
+    outlook = serializers.SerializerMethodField()
     warnings = serializers.ListField(child=serializers.CharField())
     needs = serializers.SerializerMethodField()
     attempts = serializers.SerializerMethodField()
@@ -191,12 +207,18 @@ class BuildDetailSerializer(BuildSerializer):
     class Meta(BuildSerializer.Meta):
         fields: tuple[str, ...] = (
             *BuildSerializer.Meta.fields,
-            *("submission", "superseded_by", "explanation", "warnings", "needs", "attempts", "events"),
+            *("submission", "superseded_by", "explanation", "outlook", "warnings", "needs", "attempts", "events"),
         )
 
     def get_explanation(self, task: BuildTask) -> str:
         """Says in one sentence what it waits for or what became of it."""
         return explain.explain(task, at=timezone.now()).text
+
+    @extend_schema_field(OutlookSerializer(allow_null=True))
+    def get_outlook(self, task: BuildTask) -> dict[str, Any] | None:
+        """Forecasts it; null for what is over, and for what cannot run as things are."""
+        found = outlook.outlooks(at=timezone.now()).get(task.pk) if task.is_open else None
+        return None if found is None else dict(OutlookSerializer(found).data)
 
     def get_needs(self, task: BuildTask) -> list[dict[str, Any]]:
         """Lists all needs, met and staged ones too."""

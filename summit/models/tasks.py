@@ -72,6 +72,12 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         """Puts the most urgent first: expedited ones, then the longest chain of waiting work, then the oldest."""
         return self.order_by("-is_expedited", "-priority", "pk")
 
+    def before(self, task: "BuildTask") -> Self:
+        """Narrows to those that go before a task, as far as `by_priority` can tell."""
+        level = Q(priority__gt=task.priority) | Q(priority=task.priority, pk__lt=task.pk)
+        same = Q(level, is_expedited=task.is_expedited)
+        return self.filter(same if task.is_expedited else same | Q(is_expedited=True))
+
     def latest_first(self) -> Self:
         """Puts the newest first."""
         return self.order_by("-pk")

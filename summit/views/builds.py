@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from summit import dispatch, explain, publishing
+from summit import dispatch, explain, outlook, publishing
 from summit.models import AttemptRef, BuildTask, TaskEdge
 from summit.states import IN_PROGRESS, WAITING, TaskStatus
 from summit.views.controls import orders_of
@@ -62,6 +62,7 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "repository": task.recipe.repository,
         "project": task.profile.project,
         "explanation": explain.explain(task, at=at),
+        "outlook": outlook.outlooks(at=at).get(task.pk) if task.is_open else None,
         "needs": edges[:MOST_NEEDS],
         "needs_count": len(edges),
         "needed_by": needed_by[:MOST_NEEDS],

@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from summit.drawing import Drawing, Link, Node, draw
 from summit.explain import explanations
 from summit.models import BuildTask, EdgeKind, TaskEdge
+from summit.outlook import outlooks
 
 PAGE_SIZE = 50
 LARGEST_GRAPH = 200  # builds; beyond, the table alone tells more
@@ -26,12 +27,13 @@ def queue(request: HttpRequest) -> HttpResponse:
     page = Paginator(tasks.with_names().by_priority(), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     needs = _needs(rows)
-    waits = explanations(rows, at=timezone.now())
+    at = timezone.now()
+    waits, expected = explanations(rows, at=at), outlooks(at=at)
     total = page.paginator.count
     context = {
         "section": "queue",
         "page": page,
-        "rows": [(task, needs[task.pk], waits.get(task.pk, "")) for task in rows],
+        "rows": [(task, needs[task.pk], waits.get(task.pk, ""), expected.get(task.pk)) for task in rows],
         "total": total,
         "drawing": _drawing(list(tasks)) if 0 < total <= LARGEST_GRAPH else None,
         "largest": LARGEST_GRAPH,

@@ -204,7 +204,7 @@ def test_odd_questions_are_answered_with_what_there_is(fetch: Fetch, farm: Farm,
     [
         ("/", 18),
         ("/builds/", 4),
-        ("/queue/", 8),
+        ("/queue/", 13),
         ("/collections/", 4),
         ("/~/serpent-os/main", 10),
         ("/~/serpent-os/main/curl", 20),

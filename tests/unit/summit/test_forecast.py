@@ -31,6 +31,7 @@ def queues(draw: st.DrawFn) -> list[Work]:
             pool=draw(st.sampled_from(["a", "b"])),
             slots=slots,
             rank=(draw(st.integers(-3, 3)),),
+            rests_for=draw(st.sampled_from([0.0, 0.0, 50.0])),
             running_for=draw(st.sampled_from([None, None, None, 0.0, 10.0, 9000.0])),
         )
         for key in range(number)
@@ -95,6 +96,11 @@ def test_work_that_cannot_begin_yet_holds_up_nobody() -> None:
     found = forecast([*chain, work(3, slots=2, rank=(9,))])
     assert found[3].start == Moment(0, 0)
     assert found[2].start.likely == 600
+
+
+def test_what_rests_starts_when_its_rest_is_over_and_lets_others_go_first() -> None:
+    found = forecast([work(1, rests_for=30), work(2)])
+    assert (found[1].start.likely, found[2].start.likely) == (30, 0)
 
 
 def test_pools_do_not_wait_for_each_other() -> None:
