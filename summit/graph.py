@@ -1,6 +1,6 @@
 """Strongly connected components of a graph, without recursion: Tarjan 1972, once what is in no cycle is peeled off."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Graph = Mapping[int, Collection[int]]
 
@@ -25,6 +25,18 @@ def components(graph: Graph) -> list[list[int]]:
     core = inner - set(latest)
     search = _Search({node: [other for other in within[node] if other in core] for node in within if node in core})
     return [*([node] for node in first), *search.run(), *([node] for node in reversed(latest))]
+
+
+def split(groups: Iterable[list[int]], graph: Graph) -> list[list[int]]:
+    """Gives the components of a graph that lacks some edges inside the given components of what it was before."""
+    found: list[list[int]] = []
+    for group in groups:
+        if len(group) == 1:
+            found.append(group)
+        else:
+            members = set(group)
+            found += components({node: [other for other in graph[node] if other in members] for node in group})
+    return found
 
 
 def _peel(graph: Graph, back: Graph) -> list[int]:

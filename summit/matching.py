@@ -27,6 +27,7 @@ class Matches:
         own: by task what only the task itself would provide.
         warnings: by task sentences about what does not stop a build.
         has_runtime: whether a runtime dependency is among the reasons.
+        has_implied: whether there are implied needs, which were not looked up.
     """
 
     wants: dict[int, dict[int, Reason]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Matches:
     own: dict[int, Capability] = field(default_factory=dict)
     warnings: dict[int, list[str]] = field(default_factory=dict)
     has_runtime: bool = False
+    has_implied: bool = False
 
 
 class _Answer(NamedTuple):
@@ -52,15 +54,17 @@ def match(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
     kept.
     """
     # Needs are shared by many tasks and hashing one costs more than finding it again by identity.
-    needs = {id(need): need for node in nodes for need in node.needs if need.usage is not Usage.IMPLIED}
-    asked = {key: need for key, need in needs.items() if need.usage is not Usage.RUN}
-    if knows_all_remotes:
-        asked |= {
-            key: need for key, need in needs.items() if need.usage is Usage.RUN and need.capability not in offered
-        }
+    needs = {id(need): need for node in nodes for need in node.needs}
+    implied = {key for key, need in needs.items() if need.usage is Usage.IMPLIED}
+    met = {
+        key
+        for key, need in needs.items()
+        if need.usage is Usage.RUN and (not knows_all_remotes or need.capability in offered)
+    }
+    asked = {key: need for key, need in needs.items() if key not in implied and key not in met}
     answers = _answers(asked, nodes, offered=offered, knows_all_remotes=knows_all_remotes)
     guesses = Guesses(node for node in nodes if not node.is_certain and node.is_going)
-    found = Matches()
+    found = Matches(has_implied=bool(implied))
     for node in nodes:
         row = found.wants[node.key] = {}
         for need in node.needs:
@@ -86,22 +90,19 @@ def _answers(
 ) -> dict[int, _Answer]:
     """Looks needs up; those that what is published meets, and that no task provides, are left out."""
     wanted = {need.capability for need in needs.values()}
-    providers: dict[Capability, list[Node]] = {}
+    providers: dict[Capability, list[int]] = {}
     for node in nodes:
         for capability in node.provides & wanted:
-            providers.setdefault(capability, []).append(node)
+            providers.setdefault(capability, []).append(node.key)
+    held = {node.key for node in nodes if not node.is_going}
     answers = {}
     for key, need in needs.items():
-        others = providers.get(need.capability, ())
+        others = tuple(providers.get(need.capability, ()))
         is_offered = need.capability in offered
         is_known = is_offered or not knows_all_remotes
         if others or not is_known:
-            answers[key] = _Answer(
-                () if need.usage is Usage.RUN else tuple(other.key for other in others if other.is_going),
-                Reason(need, is_offered),
-                tuple(other.key for other in others),
-                is_known,
-            )
+            going = others if held.isdisjoint(others) else tuple(other for other in others if other not in held)
+            answers[key] = _Answer(() if need.usage is Usage.RUN else going, Reason(need, is_offered), others, is_known)
     return answers
 
 

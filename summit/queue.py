@@ -10,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from serpent_infra.formats.dependency import Capability
-from summit.graph import components
+from summit.collector import paused_collector
+from summit.graph import components, split
 from summit.implied import add_implied
 from summit.matching import Matches, Reason, match
 from summit.needs import BlockReason, Edge, EdgeKind, Node, Usage
@@ -68,16 +69,21 @@ def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
 
     Where a remote's contents are unknown (`knows_all_remotes` false) nothing counts as missing: the builder will see.
     """
+    with paused_collector():
+        return _order(nodes, offered=offered, knows_all_remotes=knows_all_remotes)
+
+
+def _order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_remotes: bool) -> Order:
     by_key = {node.key: node for node in nodes}
     found = match(nodes, offered=offered, knows_all_remotes=knows_all_remotes)
     wants = found.wants
-    staged = _stage_cycles(wants, has_runtime=found.has_runtime)
+    staged, groups = _stage_cycles(wants, has_runtime=found.has_runtime)
     if found.has_runtime:
         _stage_runtime_cycles(wants, staged)
     hard = _hard(wants, staged)
-    groups = components(hard)
+    groups = components(hard) if found.has_runtime else split(groups, hard)
     blocks = _blocks(by_key, hard, groups, found)
-    if add_implied(nodes, wants, staged, hard=hard, blocked=blocks, offered=offered):
+    if found.has_implied and add_implied(nodes, wants, staged, hard=hard, blocked=blocks, offered=offered):
         hard = _hard(wants, staged)
         groups = components(hard)
     priority, wave = _rank(by_key, hard, groups)
@@ -91,8 +97,11 @@ def order(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
     )
 
 
-def _stage_cycles(wants: Wants, *, has_runtime: bool) -> dict[int, set[int]]:
-    """Stages every edge inside a cycle of build dependencies that is satisfied by what is published."""
+def _stage_cycles(wants: Wants, *, has_runtime: bool) -> tuple[dict[int, set[int]], list[list[int]]]:
+    """Stages every edge inside a cycle of build dependencies that is satisfied by what is published.
+
+    Also gives the components of the build dependencies, staged ones included.
+    """
     graph: Mapping[int, Collection[int]] = wants
     if has_runtime:
         graph = {
@@ -100,13 +109,14 @@ def _stage_cycles(wants: Wants, *, has_runtime: bool) -> dict[int, set[int]]:
             for task, row in wants.items()
         }
     staged: dict[int, set[int]] = {}
-    for group in components(graph):
+    groups = components(graph)
+    for group in groups:
         if len(group) > 1:
             members = set(group)
             for task in group:
                 row = wants[task]
                 staged[task] = {needs for needs in graph[task] if needs in members and row[needs].is_offered}
-    return staged
+    return staged, groups
 
 
 def _stage_runtime_cycles(wants: Wants, staged: dict[int, set[int]]) -> None:
@@ -218,14 +228,17 @@ def _rank(
     """Computes upward ranks and waves in one pass each; inside an unbroken cycle all members count alike."""
     wave: dict[int, int] = {}
     for group in groups:  # needs come before those who need them, so that only members have no wave yet
+        if len(group) == 1:
+            needs = hard[group[0]]
+            wave[group[0]] = max(map(wave.__getitem__, needs)) + 1 if needs else 0
+            continue
         before = max((wave.get(need, -1) for key in group for need in hard[key]), default=-1)
-        for key in group:
-            wave[key] = before + 1
+        wave.update(dict.fromkeys(group, before + 1))
     tail = dict.fromkeys(by_key, 0.0)  # the longest chain that waits for a task
     priority: dict[int, float] = {}
     for group in reversed(groups):
-        longest = max(tail[key] for key in group)
-        whole = longest + max(by_key[key].seconds for key in group)
+        longest = tail[group[0]] if len(group) == 1 else max(tail[key] for key in group)
+        whole = longest + max([by_key[key].seconds for key in group])
         for key in group:
             priority[key] = longest + by_key[key].seconds
             for need in hard[key]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serpent_infra.formats.dependency import Capability
-from summit.graph import components
+from summit.graph import components, split
 from summit.needs import BlockReason, EdgeKind, Need, Node, Usage
 from summit.queue import Order, order
 
@@ -271,3 +271,65 @@ def test_before_its_first_build_a_recipe_is_judged_by_its_name(package: str, cap
 def test_a_recipe_with_a_manifest_is_taken_at_its_word() -> None:
     nodes = [node(1, name="greet"), node(2, needs=["pkgconfig(greet)"])]
     assert order(nodes, offered=offered()).blocks[2].reason is BlockReason.MISSING
+
+
+# An order as the database keeps it: rows with a reason, whatever became of a need.
+
+
+@given(graphs, st.booleans())
+def test_what_is_given_up_in_an_order_is_a_row_that_says_why(graph: Graph, run: object) -> None:
+    """Every need that another task could meet is waited for, staged with what is published, or met by it already."""
+    size, wanted, published, held = graph
+    nodes, found = solve((size, wanted, published, set()), run=bool(run))
+    hard, staged = pairs(found), pairs(found, EdgeKind.STAGED)
+    assert not hard & staged
+    for task, needs in sorted(wanted):
+        if task == needs:
+            continue
+        if run and needs in published:
+            assert (task, needs) not in hard | staged, "what is published meets a need of running"
+        elif (task, needs) in staged and not run:
+            assert needs in published
+        else:
+            assert (task, needs) in hard | staged
+    cycles = [block for block in found.blocks.values() if block.reason is BlockReason.CYCLE]
+    for block in cycles:
+        assert block.about
+        assert all(nodes[member].name in block.sentence for member in block.about[:8])
+    del held
+
+
+@given(graphs)
+def test_without_what_is_blocked_the_hard_edges_have_a_topological_order(graph: Graph) -> None:
+    _, _, _, held = graph
+    _, found = solve(graph)
+    free = {key for key in found.wave if key not in found.blocks and key not in held}
+    successors = {task: [needs for other, needs in pairs(found) if other == task and needs in free] for task in free}
+    groups = components(successors)
+    assert all(len(group) == 1 for group in groups)
+    done: set[int] = set()
+    for [task] in groups:
+        assert set(successors[task]) <= done
+        done.add(task)
+    assert done == free
+
+
+@given(graphs, st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11))))
+def test_components_split_by_what_was_taken_out_are_those_of_the_smaller_graph(
+    graph: Graph, taken: set[tuple[int, int]]
+) -> None:
+    size, wanted, _, _ = graph
+    before = {task: [needs for other, needs in sorted(wanted) if other == task] for task in range(size)}
+    groups = components(before)
+    place = {key: number for number, group in enumerate(groups) for key in group}
+    # Only edges inside a component are taken out, as staging does.
+    after = {
+        task: [needs for needs in row if (task, needs) not in taken or place[task] != place[needs]]
+        for task, row in before.items()
+    }
+    smaller = split(groups, after)
+    assert sorted(map(sorted, smaller)) == sorted(map(sorted, components(after)))
+    seen: set[int] = set()
+    for group in smaller:
+        seen |= set(group)
+        assert all(needs in seen for task in group for needs in after[task])

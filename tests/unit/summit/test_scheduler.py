@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summit.scheduler import Fleet, Pair, Ready, Share, Slot, may_meet, pair
@@ -130,6 +130,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_lists(
     st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([0.5, 1.0, 2.0])),
     st.integers(1, 3),
 )
+@settings(deadline=None)  # up to 400 rounds
 def test_whoever_waits_is_served_in_the_end_whatever_comes_after(
     waiting: list[tuple[str, int]], weights: dict[str, float], size: int
 ) -> None:
