@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -91,6 +92,20 @@ def test_eight_schedulers_give_no_slot_two_tasks_and_no_task_two_slots(profile: 
     assert set(BuildTask.objects.filter(status=TaskStatus.BUILDING).values_list("attempt_count", flat=True)) == {1}
 
 
+def settle_all(attempts: list[UUID]) -> None:
+    for attempt in attempts:
+        settling.settle_attempt(attempt, at=AT)
+
+
+def each(deed: Callable[..., object], tasks: list[BuildTask]) -> None:
+    """Does it to every task, as it is by then; too late is no error."""
+    for task in tasks:
+        try:
+            deed(BuildTask.objects.select_related("profile", "recipe").get(pk=task.pk))
+        except IllegalTransition:
+            continue
+
+
 def test_what_is_settled_cancelled_swept_and_retried_at_once_happens_once(profile: Profile) -> None:
     make_builder("b0", slots=CROWD, at=AT)
     person = make_user()
@@ -102,18 +117,10 @@ def test_what_is_settled_cancelled_swept_and_retried_at_once_happens_once(profil
         ended = [attempt.pk for attempt in running]
         tasks = list(BuildTask.objects.filter(attempts__attempt__in=ended).select_related("profile", "recipe"))
         closed = list(BuildTask.objects.filter(status__in=[TaskStatus.FAILED, TaskStatus.CANCELLED]))
-
-        def each(deed: Callable[..., object], subjects: list[BuildTask]) -> None:
-            for task in subjects:
-                try:
-                    deed(BuildTask.objects.select_related("profile", "recipe").get(pk=task.pk))
-                except IllegalTransition:
-                    continue
-
         at_once(
             [
-                lambda ended=ended: [settling.settle_attempt(key, at=AT) for key in ended],
-                lambda ended=ended: [settling.settle_attempt(key, at=AT) for key in reversed(ended)],
+                partial(settle_all, ended),
+                partial(settle_all, ended[::-1]),
                 partial(settling.sweep, at=AT),
                 partial(settling.sweep, at=AT),
                 partial(each, partial(lifecycle.cancel, actor=person, at=AT), tasks[1::2]),

@@ -13,7 +13,7 @@ from tests.integration.summit.storm.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STEPS = 150
+STEPS = 200
 QUICK_SEEDS = range(3)
 SLOW_SEEDS = range(100, 400)
 

@@ -94,7 +94,7 @@ class Fleet:
         if isinstance(answer, Exception):
             self._greet(machine, (slot,))
         elif answer is not None:
-            machine.jobs[slot] = Job(answer.order, answer.lease.epoch, self.random.randrange(1, 8))
+            machine.jobs[slot] = Job(answer.order, answer.lease.epoch, self.random.randrange(1, 5))
         return True
 
     def tick(self) -> None:
@@ -111,12 +111,17 @@ class Fleet:
             self._drop(machine, builder)
 
     def crash(self) -> None:
-        """Kills a machine and all its builds, or brings a dead one back; its greeting may be lost."""
+        """Kills a machine and all its builds."""
         machine = self.random.choice(list(self.machines.values()))
-        machine.is_up = not machine.is_up
+        machine.is_up = False
         machine.jobs = dict.fromkeys(machine.jobs)
-        if machine.is_up:
-            self._greet(machine, tuple(machine.jobs))
+
+    def revive(self) -> None:
+        """Brings back a machine that is down; its greeting may be lost."""
+        for machine in self.machines.values():
+            if not machine.is_up:
+                machine.is_up = True
+                self._greet(machine, tuple(machine.jobs))
 
     def recover(self) -> None:
         for machine in self.machines.values():

@@ -31,7 +31,7 @@ class Weather:
 
 
 STORM = Weather(
-    death=0.3, deaf_death=0.05, lost=0.15, doubled=0.15, unreachable=0.05, unanswered=0.08, disk=0.03, build=0.2
+    death=0.2, deaf_death=0.05, lost=0.15, doubled=0.15, unreachable=0.05, unanswered=0.08, disk=0.03, build=0.2
 )
 CALM = Weather()
 

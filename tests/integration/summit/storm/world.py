@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q
 
 from avalanche.tasks import sweep as sweep_attempts
 from serpent_infra.accounts.models import User
-from summit import controls, lifecycle, ordering, publishing
+from summit import controls, dispatch, lifecycle, ordering, publishing
 from summit import tasks as hub
 from summit.models import AttemptRef, BuildTask, Profile, Project, Recipe, Repository, Submission, TaskEdge, Verdict
 from summit.needs import EdgeKind
@@ -62,9 +62,15 @@ class World:
         self.person: User = make_user()
         self.reviewer: User = make_user("rex")
         self.profile: Profile = make_profile(self.project)
-        self.repository: Repository = make_repository(self.project, needs_review=self.random.random() < 0.5)
+        self.repository: Repository = make_repository(self.project, needs_review=self.random.random() < 0.3)
         for name, needs in NEEDS.items():
-            make_recipe(self.repository, name, provides=provides(name), needs=[f"pkgconfig({need})" for need in needs])
+            make_recipe(
+                self.repository,
+                name,
+                provides=provides(name),
+                needs=[f"pkgconfig({need})" for need in needs],
+                commit="a" * 40,
+            )
         for name, slots in _MACHINES.items():
             self.fleet.add(name, slots)
         Profile.objects.request_plan(at=self.clock.now())
@@ -75,19 +81,23 @@ class World:
         """Lets anything happen, so many times."""
         self.broker.weather = self.fate.weather = self.fleet.weather = STORM
         happenings: dict[Callable[[], object], int] = {
-            self.deliver: 50,
-            partial(self.hub, hub.sweep): 8,
-            partial(self.hub, sweep_attempts): 6,
-            partial(self.hub, sweep_imports): 6,
-            self.pass_time: 22,
-            self.person_acts: 5,
+            self.deliver: 40,
+            partial(self.hub, hub.sweep): 10,
+            partial(self.hub, sweep_attempts): 7,
+            partial(self.hub, sweep_imports): 7,
+            self.pass_time: 25,
+            self.person_acts: 4,
+            self.review_any: 4,
             self.push: 2,
             self.fleet.crash: 1,
+            self.fleet.revive: 2,
             self.broker.flush: 1,
         }
         for _ in range(steps):
             self.steps += 1
             [happening] = self.random.choices(list(happenings), weights=list(happenings.values()))
+            if happening == self.deliver and not self.broker.messages:
+                happening = self.pass_time
             happening()
             self.check()
 
@@ -145,7 +155,7 @@ class World:
         return True
 
     def pass_time(self, seconds: float = 0.0) -> None:
-        self.clock.advance(seconds or self.random.choice([1, 5, 10, 10, 20, 60]))
+        self.clock.advance(seconds or self.random.choice([1, 5, 10, 10, 20, 40]))
         self.fleet.tick()
 
     def person_acts(self) -> None:
@@ -156,13 +166,11 @@ class World:
             return
         deeds: list[Callable[[], object]] = [
             lambda: lifecycle.cancel(task, actor=self.person, at=at),
-            lambda: lifecycle.retry(task, actor=self.person, at=at),
-            lambda: lifecycle.retry(task, actor=self.person, at=at),
+            *[lambda: lifecycle.retry(task, actor=self.person, at=at)] * 4,
             lambda: lifecycle.expedite(task, actor=self.person, at=at),
             lambda: lifecycle.give_up(task, actor=self.person, why="no hope", at=at),
             lambda: controls.pause(self._any_subject(), actor=self.person, at=at),
-            lambda: controls.resume(self._any_subject(), actor=self.person, at=at),
-            partial(self.review, Verdict.APPROVE if self.random.random() < GENEROSITY else Verdict.REJECT),
+            *[partial(controls.resume, one, actor=self.person, at=at) for one in (self.project, self.profile)] * 3,
         ]
         deed = self.random.choice(deeds)
 
@@ -176,6 +184,11 @@ class World:
 
     def _any_subject(self) -> Project | Profile:
         return self.project if self.random.random() < 0.5 else self.profile
+
+    def review_any(self) -> None:
+        verdict = Verdict.APPROVE if self.random.random() < GENEROSITY else Verdict.REJECT
+        for _ in range(3):
+            self.fate.run(partial(self.review, verdict))
 
     def review(self, verdict: Verdict) -> None:
         """Lets the second person decide on the oldest submission that waits for one."""
@@ -216,6 +229,7 @@ class World:
         before = self.counts()
         ordering.reorder(self.profile, at=self.clock.now())
         assert self.counts() == before
+        assert dispatch.unsettled() == publishing.unsettled() == [], "an end that nobody drew the consequences of"
         assert self.fleet.missing == [], "vessel was sent to artefacts that the builder was told to drop"
 
     def counts(self) -> list[tuple[object, ...]]:
