@@ -55,7 +55,7 @@ REJECTED = {
     "a truncated frame": lambda: container(payload(META, PLAIN, RECORDS, stored=frames.compress(PLAIN)[:-3])),
     "truncated content": lambda: content_of(frames.compress(b"hello" * 99)[:-3], 5 * 99),
     "a second frame that is damaged": lambda: content_of(
-        frames.compress(b"he") + frames.compress(b"llo")[:-3] + b"\xff\xff\xff", 5
+        frames.compress(b"he") + frames.compress(b"llo")[:6] + b"\7\0\0llo", 5
     ),
     "a second frame that is truncated": lambda: content_of(frames.compress(b"he") + frames.compress(b"llo")[:-1], 5),
     "a dependency of no bytes": lambda: meta_with(record(8, 10, b"")),
