@@ -339,6 +339,22 @@ def test_more_recipes_than_any_repository_has_are_refused(
     assert Recipe.objects.existing().count() == 2
 
 
+@pytest.mark.slow  # it writes a hundred thousand files
+def test_a_hundred_thousand_files_are_walked_past(project: Project, tmp_path: Path) -> None:
+    crowded = tmp_path / "crowded.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(crowded)], check=True)
+    files = [f"M 100644 inline d{number % 300}/f{number}\ndata 2\nx\n\n" for number in range(100_000)]
+    text = recipe_text("one")
+    files.append(f"M 100644 inline one/stone.yaml\ndata {len(text)}\n{text}\n")
+    commit = "commit refs/heads/main\ncommitter Ada <ada@example.org> 1700000000 +0000\ndata 1\nx\n" + "".join(files)
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=crowded, input=commit.encode(), check=True)
+    row = make_repository(project, slug="crowded", origin_uri=str(crowded))
+    began = time.monotonic()
+    assert (refresh_repository(row, at=AT).read, row.error) == (1, "")
+    assert time.monotonic() - began < 60
+    assert refresh_repository(row, at=AT).read == 0
+
+
 # What became of the mirror
 
 
