@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from summit.views import builds, controls, home, projects, queue, recipes, repositories, submissions, webhooks
+from summit.views import (
+    builds,
+    campaigns,
+    controls,
+    home,
+    projects,
+    queue,
+    rebuilds,
+    recipes,
+    repositories,
+    submissions,
+    webhooks,
+)
 
 app_name = "summit"
 _COLLECTION = "~/<slug:project>/<slug:repository>"
@@ -29,6 +41,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:project>/profiles/<slug:profile>/pause/", controls.profile_pause, name="profile_pause"),
     path("projects/<slug:project>/profiles/<slug:profile>/resume/", controls.profile_resume, name="profile_resume"),
     path("attempts/<uuid:attempt>/", builds.attempt, name="attempt"),
+    path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/create/", campaigns.campaign_create, name="campaign_create"),
+    path("campaigns/<int:pk>/", campaigns.campaign_detail, name="campaign_detail"),
+    path("campaigns/<int:pk>/start/", campaigns.campaign_start, name="campaign_start"),
+    path("campaigns/<int:pk>/publish/", campaigns.campaign_publish, name="campaign_publish"),
+    path("campaigns/<int:pk>/abandon/", campaigns.campaign_abandon, name="campaign_abandon"),
+    path("campaigns/<int:pk>/retry/", campaigns.campaign_retry, name="campaign_retry"),
+    path("recipes/<int:pk>/rebuild/", rebuilds.recipe_rebuild, name="recipe_rebuild"),
     path("queue/", queue.queue, name="queue"),
     path("submissions/<int:pk>/", submissions.submission_detail, name="submission_detail"),
     path("submissions/<int:pk>/review/", submissions.submission_review, name="submission_review"),

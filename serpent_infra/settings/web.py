@@ -51,5 +51,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_PUBLIC": True,
     # Several things have a status; each keeps a name of its own in the schema.
-    "ENUM_NAME_OVERRIDES": {"BuildStatusEnum": "summit.states.TaskStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "BuildStatusEnum": "summit.states.TaskStatus",
+        "CampaignStatusEnum": "summit.states.CampaignStatus",
+        "CampaignKindEnum": "summit.models.CampaignKind",
+    },
 }

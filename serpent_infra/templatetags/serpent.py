@@ -21,10 +21,13 @@ register = template.Library()
 # The tone (and so the colour) of every status that a page shows; the word itself is always written out.
 _TONES = {
     "good": ("added", "completed", "succeeded", "published", "online", "accepted", "approve", "current", "official"),
-    "busy": ("upgraded", "building", "publishing", "verifying", "running", "fetching", "refreshing", "offered", "new"),
+    "busy": (
+        *("upgraded", "building", "publishing", "verifying", "running", "fetching", "refreshing", "offered", "new"),
+        "starting",
+    ),
     "wait": ("queued", "requested", "waiting", "blocked", "draining", "newer", "pending", "warning", "lost"),
     "bad": ("removed", "failed", "refused", "rejected", "broken", "silent", "unsatisfiable", "expired-lease", "error"),
-    "review": ("in-review", "proposed"),
+    "review": ("in-review", "proposed", "ready"),
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses}
 _FAILURES: dict[str, str] = {
@@ -50,6 +53,7 @@ _SECTIONS = (
     ("Collections", "collections", "summit:project_list", "collections"),
     ("Builds", "builds", "summit:build_list", "builds"),
     ("Queue", "queue", "summit:queue", "queue"),
+    ("Campaigns", "campaigns", "summit:campaign_list", "campaigns"),
     ("Builders", "builders", "avalanche:builder_list", "builders"),
     ("Repository", "repository", "vessel:channel_list", "repository"),
     ("Users", "users", "users", "users"),

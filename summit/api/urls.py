@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit.api import builds, controls, recipes, webhooks
+from summit.api import builds, campaigns, controls, recipes, webhooks
 
 _REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
 _PROFILE = "projects/<slug:slug>/profiles/<slug:profile>/"
@@ -22,6 +22,14 @@ urlpatterns = [
     path("recipes/", recipes.RecipeList.as_view(), name="api-recipes"),
     path("recipes/<int:pk>/", recipes.RecipeDetail.as_view(), name="api-recipe"),
     path("recipes/<int:pk>/releases/", recipes.RecipeReleases.as_view(), name="api-recipe-releases"),
+    path("recipes/<int:pk>/rebuild/", campaigns.RecipeRebuild.as_view(), name="api-recipe-rebuild"),
+    path("campaigns/", campaigns.CampaignList.as_view(), name="api-campaigns"),
+    path("campaigns/preview/", campaigns.CampaignPreview.as_view(), name="api-campaign-preview"),
+    path("campaigns/<int:pk>/", campaigns.CampaignDetail.as_view(), name="api-campaign"),
+    path("campaigns/<int:pk>/start/", campaigns.CampaignStart.as_view(), name="api-campaign-start"),
+    path("campaigns/<int:pk>/publish/", campaigns.CampaignPublish.as_view(), name="api-campaign-publish"),
+    path("campaigns/<int:pk>/abandon/", campaigns.CampaignAbandon.as_view(), name="api-campaign-abandon"),
+    path("campaigns/<int:pk>/retry/", campaigns.CampaignRetry.as_view(), name="api-campaign-retry"),
     path("builds/", builds.BuildList.as_view(), name="api-builds"),
     path("builds/<int:pk>/", builds.BuildDetail.as_view(), name="api-build"),
     path("builds/<int:pk>/retry/", builds.BuildRetry.as_view(), name="api-build-retry"),

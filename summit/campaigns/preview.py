@@ -126,7 +126,8 @@ def _built(profile: Profile, recipes: Collection[int]) -> int:
 
 
 def _failed(profile: Profile, recipes: Collection[int]) -> tuple[BuildTask, ...]:
-    latest = BuildTask.objects.filter(profile=profile, recipe__in=recipes).order_by().values("recipe")
+    ended = BuildTask.objects.filter(status__in=(TaskStatus.COMPLETED, TaskStatus.FAILED))
+    latest = ended.filter(profile=profile, recipe__in=recipes).order_by().values("recipe")
     rows = BuildTask.objects.filter(pk__in=latest.annotate(latest=Max("pk")).values("latest"))
     return tuple(rows.filter(status=TaskStatus.FAILED).with_names().order_by("source_name", "pk"))
 

@@ -49,6 +49,11 @@ class Progress:
         return self.total - self.completed
 
     @property
+    def blocked(self) -> int:
+        """Those that cannot run until somebody acts."""
+        return self.counts.get(TaskStatus.BLOCKED, 0)
+
+    @property
     def failed(self) -> int:
         """Those that a person may order once more."""
         return sum(self.counts.get(status, 0) for status in RETRYABLE)

@@ -145,6 +145,10 @@ class Repository(models.Model):
         """Says whether the user's builds need no second person."""
         return permissions.holds(user, permissions.PUSH, self)
 
+    def can_submit(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may propose builds."""
+        return permissions.holds(user, permissions.SUBMIT, self)
+
     def can_review(self, user: permissions.Viewer) -> bool:
         """Says whether the user may be the second person."""
         return permissions.holds(user, permissions.REVIEW, self)

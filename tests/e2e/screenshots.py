@@ -63,11 +63,13 @@ def _fill() -> tuple[dict[str, str], str]:
     from django.test import Client  # noqa: PLC0415 - likewise
     from django.utils import timezone  # noqa: PLC0415 - likewise
 
+    from tests.scenarios.campaigns import make_campaigns  # noqa: PLC0415 - likewise
     from tests.scenarios.farm import make_farm  # noqa: PLC0415 - likewise
     from tests.scenarios.pages import pages  # noqa: PLC0415 - likewise
 
     call_command("migrate", verbosity=0)
     farm = make_farm(timezone.now())
+    make_campaigns(timezone.now())
     client = Client()
     client.force_login(farm.people["ada"], backend="django.contrib.auth.backends.ModelBackend")
     return pages(farm), client.cookies["sessionid"].value

@@ -1,8 +1,16 @@
 """The address of every page of the farm, by name; names that begin with `visitor-` are looked at without signing in."""
 
+from urllib.parse import urlencode
+
 from django.urls import reverse
 
+from summit.models import Campaign
 from tests.scenarios.farm import Farm
+
+
+def preview_of(campaign: Campaign) -> str:
+    """Gives the question that the form of a new campaign asks, as an address writes it."""
+    return urlencode({"profile": campaign.profile_id, "kind": campaign.kind, "argument": campaign.argument})
 
 
 def pages(farm: Farm) -> dict[str, str]:
@@ -21,6 +29,7 @@ def pages(farm: Farm) -> dict[str, str]:
         "project": reverse("summit:project_detail", args=["serpent-os"]),
         "repository": reverse("summit:repository_detail", args=collection),
         "repository-broken": reverse("summit:repository_detail", args=collection) + "?state=broken",
+        "repository-webhook": reverse("summit:repository_webhook", args=collection),
         "recipe": reverse("summit:recipe_detail", args=[*collection, "curl"]),
         "recipe-broken": reverse("summit:recipe_detail", args=[*collection, "nano"]),
         "builds": reverse("summit:build_list"),
@@ -30,6 +39,14 @@ def pages(farm: Farm) -> dict[str, str]:
         "build-blocked": farm.tasks["vim"].get_absolute_url(),
         "build-queued": farm.tasks["gtk-4"].get_absolute_url(),
         "queue": reverse("summit:queue"),
+        "campaigns": reverse("summit:campaign_list"),
+        "campaign-new": reverse("summit:campaign_new"),
+        **{f"campaign-{campaign.status}": campaign.get_absolute_url() for campaign in Campaign.objects.order_by("pk")},
+        **(
+            {"campaign-preview": f"{reverse('summit:campaign_new')}?{preview_of(campaign)}"}
+            if (campaign := Campaign.objects.filter(status="draft").first())
+            else {}
+        ),
         "submission": farm.submission.get_absolute_url(),
         "builders": reverse("avalanche:builder_list"),
         "builder": reverse("avalanche:builder_detail", args=["anvil"]),
