@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from summit.models import AttemptRef, BuildTask, Profile, Repository
 from summit.needs import BlockReason
-from summit.states import CLOSED, OPEN, RETRYABLE, SOURCES, IllegalTransition, TaskStatus
+from summit.states import CLOSED, OPEN, RETRYABLE, SOURCES, WAITING, IllegalTransition, TaskStatus
 from tests.factories.summit import AT, make_recipe, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,11 @@ VERBS: dict[str, tuple[TaskStatus, set[TaskStatus], Callable[[BuildTask], None]]
         set(OPEN) - {TaskStatus.IN_REVIEW},
         lambda task: task.fail(kind="phase", problem="no", at=LATER),
     ),
+    "give up": (
+        TaskStatus.FAILED,
+        set(OPEN) - {TaskStatus.IN_REVIEW, TaskStatus.PUBLISHING},
+        lambda task: task.give_up(kind="given-up", problem="no hope", at=LATER, actor=make_user()),
+    ),
     "cancel": (
         TaskStatus.CANCELLED,
         set(OPEN) - {TaskStatus.PUBLISHING},
@@ -83,6 +88,27 @@ def test_a_transition_moves_from_its_sources_only(
     assert (event.source, event.target, event.at) == (status, target, LATER)
     assert (task.status, stored.status, stored.updated_at) == (target, target, LATER)
     assert (stored.ended_at is not None) == (target in CLOSED)
+
+
+def test_every_target_has_a_verb_from_each_of_its_sources() -> None:
+    reached = {(source, target) for target, sources, _ in VERBS.values() for source in sources}
+    wanted = {(source, target) for target, sources in SOURCES.items() for source in sources}
+    assert wanted - reached == {(TaskStatus.BUILDING, TaskStatus.VERIFYING)}, "verifying by a second build is to come"
+
+
+@pytest.mark.parametrize("status", TaskStatus)
+def test_only_what_waits_is_put_before_others_and_says_so_once(
+    profile: Profile, repository: Repository, status: TaskStatus
+) -> None:
+    task, person = make_task(make_recipe(repository, "zlib"), profile, status), make_user()
+    for expected in ({task.pk} if status in WAITING else set(), set()):
+        moved = BuildTask.objects.expedite_all({task.pk: "first"}, actor=person, at=LATER)
+        assert moved == expected
+    task.refresh_from_db()
+    assert (task.status, task.is_expedited) == (status, status in WAITING)
+    assert [(event.source, event.target, event.actor) for event in task.events.all()] == (
+        [(status, status, person)] if status in WAITING else []
+    )
 
 
 def test_who_looked_before_another_moved_it_loses(profile: Profile, repository: Repository) -> None:
