@@ -77,7 +77,7 @@ def test_the_spread_is_learnt_from_how_far_estimates_were_off(profile: Profile, 
 def test_pages_and_api_show_it(client: Client, chain: list[BuildTask], fleet: FakeFleet) -> None:
     fleet.add_slots()
     assert "It probably starts" in client.get(chain[2].get_absolute_url()).content.decode()
-    assert client.get("/queue/").content.decode().count(">by <time") == 2 * len(chain)
+    assert client.get("/queue/").content.decode().count(">90 %: <time") == 2 * len(chain)
     told = client.get(f"/api/v1/builds/{chain[2].pk}/").json()["outlook"]
     assert told["start"]["likely"] <= told["start"]["late"] <= told["finish"]["late"]
     BuildTask.objects.update(status=TaskStatus.FAILED)
