@@ -36,6 +36,7 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
     builds = list(recipe.tasks.latest_first().select_related("profile__project", "submission")[:FEW])
     offered = [] if recipe.manifests else [one for package in published for one in package.provides]
     users = relations.dependants(recipe, published=offered, user=request.user)
+    releases = list(recipe.releases.newest_first()[: MOST_RELEASES + 1])
     context = {
         "section": "collections",
         "project": recipe.repository.project,
@@ -49,8 +50,8 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "packages": _packages(recipe, published),
         "published": published,
         "builds": builds,
-        "releases": list(recipe.releases.newest_first()[:MOST_RELEASES]),
-        "release_count": recipe.releases.count(),
+        "releases": releases[:MOST_RELEASES],
+        "has_more_releases": len(releases) > MOST_RELEASES,
         "dependants": users,
         "has_more_dependants": len(users) == relations.MOST_DEPENDANTS,
         "channel": profile.channel if profile else "",

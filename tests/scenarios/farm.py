@@ -19,15 +19,18 @@ from serpent_infra.wire.reports import BuildReport, FailureKind
 from summit.models import (
     AttemptRef,
     BuildTask,
+    Delivery,
     Dependency,
     Profile,
     Project,
     Provider,
     Recipe,
+    Release,
     Remote,
     Repository,
     Submission,
     TaskEdge,
+    Webhook,
 )
 from summit.states import RefreshStatus, SubmissionStatus, TaskStatus
 from tests.factories import avalanche as machines
@@ -66,6 +69,7 @@ def make_farm(at: datetime) -> Farm:
         planned_at=at - timedelta(minutes=2),
     )
     Remote.objects.create(profile=profile, name="bootstrap", index_uri="https://packages.example/stone.index")
+    _deliveries(repository, people["ada"], at)
     recipes = _recipes(repository, at)
     builders = _builders(people["petra"], at)
     for group in Group.objects.filter(name="toolchain"):
@@ -116,6 +120,7 @@ def _repository(project: Project, at: datetime) -> Repository:
         readme=texts.README,
         status=RefreshStatus.IDLE,
         refreshed_at=at - timedelta(seconds=40),
+        warnings=[{"path": "tools/stone.yaml", "text": "tools is a submodule; recipes in one are not read"}],
     )
 
 
@@ -151,6 +156,7 @@ def _recipes(repository: Repository, at: datetime) -> dict[str, Recipe]:
             changed_at=at - timedelta(days=number),
         )
         _capabilities(recipe, provides, builds, runs)
+        _history(recipe, at)
     broken = made["nano"]
     broken.error = 'mapping values are not allowed here\n  builddeps: - "pkgconfig(ncurses)"\n             ^'
     broken.error_line, broken.error_column, broken.error_commit = 14, 13, "0badc0de" * 5
@@ -171,6 +177,37 @@ def _capabilities(recipe: Recipe, provides: list[str], builds: list[str], runs: 
         for text in needed:
             capability = Capability.parse(text)
             Dependency.objects.create(recipe=recipe, usage=usage, kind=capability.kind, target=capability.target)
+
+
+def _history(recipe: Recipe, at: datetime) -> None:
+    """Gives a recipe its releases, and what its macros and build root imply."""
+    for release in range(1, recipe.release + 1):
+        Release.objects.create(
+            recipe=recipe,
+            version=recipe.version,
+            release=release,
+            commit=f"{release:02x}" * 20,
+            subject=f"{recipe.name}: Update to {recipe.version}",
+            author_name="Petra",
+            released_at=at - timedelta(days=30 * (recipe.release - release) + 1),
+        )
+    for target, by in (("meson", "%meson"), ("clang", "the llvm toolchain"), ("bash", "every build root")):
+        Dependency.objects.create(recipe=recipe, usage="implied", kind=0, target=target, implied_by=by)
+
+
+def _deliveries(repository: Repository, by: User, at: datetime) -> None:
+    Webhook.objects.create(repository=repository, nonce="0" * 32, set_by=by, set_at=at - timedelta(days=9))
+    for number, (event, outcome, sentence) in enumerate(texts.DELIVERIES):
+        Delivery.objects.create(
+            repository=repository,
+            forge="forgejo",
+            identifier=str(uuid4()),
+            signature=f"{number:064x}",
+            event=event,
+            outcome=outcome,
+            sentence=sentence,
+            received_at=at - timedelta(hours=number),
+        )
 
 
 def _builders(owner: User, at: datetime) -> dict[str, Builder]:

@@ -85,3 +85,11 @@ FAILING_LOG = (
     "make[1]: *** [Makefile:4211: crypto/evp/libcrypto-lib-evp_enc.o] Error 1\n"
     "make[1]: *** Waiting for unfinished jobs....\nmake: *** [Makefile:2102: build_sw] Error 2\n"
 )
+
+DELIVERIES = [
+    ("push", "accepted", "main will be read in a moment."),
+    ("push", "ignored", "refs/heads/next is not read here, only the branch main."),
+    ("issues", "ignored", "Only pushes are of interest, not issues."),
+    ("push", "unreadable", "The delivery cannot be read: the body is no JSON."),
+    ("ping", "ignored", "The secret is right."),
+]

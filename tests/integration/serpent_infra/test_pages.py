@@ -18,7 +18,7 @@ LENIENT = {
     "addresses",
     "second-factor",
 }
-ONLY_SIGNED_IN = {"campaign-new", "profile", "sign-out", "password", "addresses", "second-factor"}
+ONLY_SIGNED_IN = {"campaign-new", "profile", "repository-webhook", "sign-out", "password", "addresses", "second-factor"}
 
 
 def check(html: str) -> None:
