@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 from serpent_infra.formats.dependency import Capability
 from summit import publishing, relations
 from summit.models import Dependency, Profile, Recipe, Usage
+from summit.permissions import Viewer
 from summit.states import TaskStatus
 
 FEW = 15
@@ -50,6 +51,8 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "packages": _packages(recipe, published),
         "published": published,
         "builds": builds,
+        "profiles": _profiles(recipe, request.user),
+        "can_rebuild": recipe.repository.can_submit(request.user),
         "releases": releases[:MOST_RELEASES],
         "has_more_releases": len(releases) > MOST_RELEASES,
         "dependants": users,
@@ -57,6 +60,13 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "channel": profile.channel if profile else "",
     }
     return render(request, "summit/recipe_detail.html", context)
+
+
+def _profiles(recipe: Recipe, user: Viewer) -> list[Profile]:
+    """Lists the profiles for which a person could have it, or what depends on it, built again."""
+    if not user.is_authenticated or recipe.is_removed or not recipe.release:
+        return []
+    return list(recipe.repository.project.profiles.order_by("name"))
 
 
 def _provides(recipe: Recipe, published: list[publishing.PublishedPackage]) -> list[str]:

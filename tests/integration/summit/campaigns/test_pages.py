@@ -265,3 +265,23 @@ def test_a_recipe_is_rebuilt_by_those_who_may(client: Client, farm: Farm, campai
     response = client.post(uri, {"profile": profile.pk})
     assert response.status_code == 409
     assert b"only what is published is built again" in response.content
+
+
+def test_a_recipe_has_the_buttons_of_those_who_may(client: Client, farm: Farm, campaigns: dict[str, Campaign]) -> None:
+    uri = "/~/desktop/recipes/libpng"
+    assert campaigns
+    assert "Rebuild" not in read(client, uri)
+    eve = type(farm.people["rex"]).objects.create_user("eve", "eve@example.org", "long enough")
+    client.force_login(eve)
+    html = read(client, uri)
+    assert "Rebuild what depends on it" in html
+    assert "Rebuild 1.6.44-4" not in html
+    client.force_login(farm.people["petra"])
+    html = read(client, uri)
+    assert "Rebuild 1.6.44-4" in html
+    profile = Profile.objects.get(project__slug="desktop")
+    link = f"/campaigns/new/?profile={profile.pk}&amp;kind=reach&amp;argument=libpng"
+    assert f'href="{link}"' in html
+    assert "Start the rebuild of 9" in read(client, link.replace("&amp;", "&"))
+    Profile.objects.create(project=profile.project, name="x86-64-v3", channel="desktop", stream="v3")
+    assert "<select" in read(client, uri)
