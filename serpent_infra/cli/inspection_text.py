@@ -48,7 +48,7 @@ def _print_meta(out: Console, meta: Meta) -> None:
         ("Description", " ".join(meta.description.split())),
     ):
         _line(out, label, text)
-    _lines(out, "Licenses", meta.licenses)
+    _lines(out, "Licences", meta.licenses)
     _lines(out, "Depends", map(str, sorted(meta.depends)))
     _lines(out, "Provides", map(str, sorted(meta.providers)))
     _lines(out, "Conflicts", map(str, sorted(meta.conflicts)))
