@@ -23,6 +23,7 @@ BACK_OFF_LIMIT = timedelta(minutes=15)
 REFUSED = "refused"  # the failure kind of a build whose packages the repository would not take
 SUCCEEDED = "succeeded"
 CANCELLED = "cancelled"
+_LOOKS = 3
 
 
 def settle_attempt(attempt: UUID, *, at: datetime) -> bool:
@@ -34,12 +35,26 @@ def settle_attempt(attempt: UUID, *, at: datetime) -> bool:
     status = dispatch.attempt_of(attempt)
     if status is None or status.is_open:
         return False
-    with transaction.atomic():
-        reference = _reference(attempt)
-        if reference is not None and reference.settled_at is None:
-            _settle(reference, status, at=at)
-        dispatch.acknowledge(attempt, at=at)
-    return True
+    return _look_again(partial(_settle_attempt, attempt, status, at=at))
+
+
+def _look_again(settle: Callable[[], None]) -> bool:
+    """Settles something in a transaction; where a person decided between look and deed, the next look finds that."""
+    for _ in range(_LOOKS):
+        try:
+            with transaction.atomic():
+                settle()
+        except IllegalTransition:
+            continue
+        return True
+    return False  # the sweep will come by
+
+
+def _settle_attempt(attempt: UUID, status: dispatch.AttemptStatus, *, at: datetime) -> None:
+    reference = _reference(attempt)
+    if reference is not None and reference.settled_at is None:
+        _settle(reference, status, at=at)
+    dispatch.acknowledge(attempt, at=at)
 
 
 def _reference(attempt: UUID) -> AttemptRef | None:
@@ -100,17 +115,19 @@ def settle_import(reference: str, *, at: datetime) -> bool:
     report = publishing.import_of(reference)
     if report is None or report.is_open:
         return False
-    with transaction.atomic():
-        row = AttemptRef.objects.select_related("task__recipe", "task__profile").filter(import_reference=reference)
-        attempt = row.first()
-        if attempt is not None:
-            _settle_import(attempt, report, at=at)
-            dispatch.release(attempt.attempt, at=at)
-        publishing.acknowledge(reference, at=at)
-    return True
+    return _look_again(partial(_settle_import, report, at=at))
 
 
-def _settle_import(attempt: AttemptRef, report: publishing.ImportReport, *, at: datetime) -> None:
+def _settle_import(report: publishing.ImportReport, *, at: datetime) -> None:
+    rows = AttemptRef.objects.select_related("task__recipe", "task__profile")
+    attempt = rows.filter(import_reference=report.reference).first()
+    if attempt is not None:
+        _end_publication(attempt, report, at=at)
+        dispatch.release(attempt.attempt, at=at)
+    publishing.acknowledge(report.reference, at=at)
+
+
+def _end_publication(attempt: AttemptRef, report: publishing.ImportReport, *, at: datetime) -> None:
     task = attempt.task
     if task.status != TaskStatus.PUBLISHING:
         return
