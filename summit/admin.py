@@ -70,7 +70,7 @@ class RepositoryAdmin(GuardedModelAdmin):
     list_filter = ("project", "status", "needs_review")
     list_select_related = ("project",)
     search_fields = ("slug", "origin_uri")
-    readonly_fields = ("status", "error", "commit", "commit_subject", "refreshed_at")
+    readonly_fields = ("status", "error", "warnings", "commit", "commit_subject", "refreshed_at", "poll_after")
     actions = ("refresh",)
 
     @admin.action(description="Refresh now")

@@ -255,16 +255,20 @@ class Mirror:
 
     def export(self, commit: str, directory_path: str, destination: Path) -> None:
         """Writes a directory of a commit ("" for its root) into the empty directory `destination`, safely."""
-        tree = self._tree(commit)
-        if directory_path:
-            try:
-                item = tree[directory_path]
-            except KeyError:
-                raise GitError(f"{directory_path} does not exist at {commit[:12]}") from None
-            if not isinstance(item, pygit2.Tree):
-                raise GitError(f"{directory_path} is no directory at {commit[:12]}")
-            tree = item
-        export_tree(tree, destination)
+        with self._reading():
+            tree = self._tree(commit)
+            if directory_path:
+                try:
+                    item = tree[directory_path]
+                except KeyError:
+                    raise GitError(f"{directory_path} does not exist at {commit[:12]}") from None
+                if not isinstance(item, pygit2.Tree):
+                    raise GitError(f"{directory_path} is no directory at {commit[:12]}")
+                tree = item
+        try:
+            export_tree(tree, destination)
+        except (KeyError, pygit2.GitError) as error:
+            raise MirrorBroken(f"the mirror cannot be read: {error}") from error
 
     def _repository(self) -> pygit2.Repository:
         if self._opened is None:

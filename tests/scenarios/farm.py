@@ -87,6 +87,7 @@ def make_farm(at: datetime) -> Farm:
             repository=repository,
             commit="5f" * 20,
             title="zlib: Update to 1.3.1",
+            message="zlib: Update to 1.3.1\n\nFixes what the crafted archives of last week did to inflate.",
             author=people["petra"],
             author_name="Petra",
             status=SubmissionStatus.ACCEPTED,

@@ -1,11 +1,12 @@
 """The recipe as it is at exactly the commit of the order, read and compared with what was ordered."""
 
+import shutil
 from pathlib import Path, PurePosixPath
 
 from avalanche.agent.tools.protocol import BuildFailed, Job
 from serpent_infra.formats.errors import FormatError
 from serpent_infra.formats.recipe import CONTROL_FILE, Recipe, load_recipe
-from serpent_infra.git import GitError, Mirror
+from serpent_infra.git import GitError, Mirror, MirrorBroken
 from serpent_infra.wire.reports import FailureKind
 
 RECIPE_FILE = "stone.yaml"
@@ -22,7 +23,7 @@ def check_out(job: Job) -> Recipe:
         raise BuildFailed(FailureKind.FETCH, f"The recipe's repository cannot be fetched: {error}") from error
     directory = str(PurePosixPath(source.recipe_path).parent)
     try:
-        mirror.export(source.commit, "" if directory == "." else directory, job.workspace.recipe_dir)
+        _export(mirror, job, "" if directory == "." else directory)
     except GitError as error:
         raise BuildFailed(FailureKind.RECIPE, f"The recipe cannot be read at {source.commit[:12]}: {error}") from error
     recipe = read_recipe(job.workspace.recipe_dir / PurePosixPath(source.recipe_path).name, source.recipe_path)
@@ -35,6 +36,19 @@ def check_out(job: Job) -> Recipe:
             message = f"The recipe at {source.commit[:12]} has the {field} {said}; {ordered} was ordered"
             raise BuildFailed(FailureKind.RECIPE, message)
     return recipe
+
+
+def _export(mirror: Mirror, job: Job, directory: str) -> None:
+    """Writes the recipe's directory; a damaged mirror is no fault of the recipe's, and is rebuilt first."""
+    commit = job.order.source.commit
+    try:
+        mirror.export(commit, directory, job.workspace.recipe_dir)
+    except MirrorBroken:
+        if not mirror.has(commit):
+            raise  # it was fetched a moment ago: nobody has it any more
+        mirror.heal(timeout=job.means.git_timeout)
+        shutil.rmtree(job.workspace.recipe_dir, ignore_errors=True)
+        mirror.export(commit, directory, job.workspace.recipe_dir)
 
 
 def read_recipe(path: Path, shown_as: str) -> Recipe:
