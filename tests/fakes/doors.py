@@ -86,7 +86,7 @@ class FakeFleet:
             report = BuildReport(
                 attempt=attempt, epoch=1, outcome=Outcome.SUCCEEDED, isolation="none", log_size=0, artefacts=files
             )
-        self.attempts[attempt] = _changed(
+        self.attempts[attempt] = changed(
             old, status=status, ended_at=at, report=report, failure_kind=kind, failure_message=message
         )
 
@@ -352,6 +352,6 @@ def _order(package: PublishedPackage) -> tuple[int, int]:
     return package.release, package.build_release
 
 
-def _changed(old: AttemptStatus, /, **changes: object) -> AttemptStatus:
+def changed(old: AttemptStatus, /, **changes: object) -> AttemptStatus:
     values = {name: getattr(old, name) for name in AttemptStatus.__dataclass_fields__}
     return AttemptStatus(**(values | changes))
