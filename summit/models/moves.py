@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from summit import bulk
-from summit.states import OPEN, TaskStatus
+from summit.states import OPEN, WAITING, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
@@ -40,6 +40,15 @@ def move(
         batch_size=2000,
     )
     return len(moved)
+
+
+def cancel(tasks: "BuildTaskQuerySet", *, actor: "User | None", sentence: str, at: datetime) -> int:
+    """Cancels those that wait; what blocked them stays written."""
+    changes = {
+        key: {"block_reason": "", "problem": problem, "sentence": sentence}
+        for key, problem in tasks.waiting().values_list("pk", "problem")
+    }
+    return move(tasks, TaskStatus.CANCELLED, WAITING, changes, actor=actor, at=at)
 
 
 def expedite(tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, actor: "User", at: datetime) -> set[int]:

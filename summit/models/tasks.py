@@ -105,11 +105,7 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
 
     def cancel_all(self, *, actor: "User | None", sentence: str, at: datetime) -> int:
         """Cancels those of these that wait; what a builder or the repository has is left to its own end."""
-        changes = {
-            key: {"block_reason": "", "problem": problem, "sentence": sentence}
-            for key, problem in self.waiting().values_list("pk", "problem")
-        }
-        return moves.move(self, TaskStatus.CANCELLED, WAITING, changes, actor=actor, at=at)
+        return moves.cancel(self, actor=actor, sentence=sentence, at=at)
 
     def with_names(self) -> Self:
         """Fetches what a row of a list shows along with it."""

@@ -7,16 +7,16 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from serpent_infra.accounts.models import User
 from serpent_infra.wire.reports import FailureKind
-from summit import dispatch, lifecycle, planning, publishing, rebuilding, settling
+from summit import dispatch, lifecycle, planning, publishing, settling
 from summit import tasks as celery_tasks
 from summit.campaigns import advance, ending, progress, starting
 from summit.campaigns.selection import BadArgument
-from summit.models import BuildTask, Campaign, CampaignKind, Profile, Recipe, Repository, TaskEdge, Verdict
+from summit.models import BuildTask, Campaign, CampaignKind, Profile, Recipe, Repository, TaskEdge
 from summit.needs import EdgeKind
-from summit.states import CampaignStatus, IllegalTransition, TaskStatus
-from tests.factories.summit import AT, make_task, make_user, release_again
+from summit.states import CampaignStatus, IllegalTransition
+from tests.factories.summit import AT, make_recipe, release_again
 from tests.fakes.doors import FakeFleet, FakeRepository
-from tests.integration.summit.campaigns.acting import begin, build_all, settle, statuses
+from tests.integration.summit.campaigns.acting import begin, build_all, statuses
 from tests.integration.summit.campaigns.conftest import Stage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
@@ -350,93 +350,23 @@ def test_an_argument_that_means_nothing_is_refused_by_name(
     assert not Campaign.objects.exists()
 
 
-# One recipe
-
-
-def test_a_rebuild_has_the_next_build_release_and_planning_leaves_it_alone(
-    profile: Profile, recipes: dict[str, Recipe], grace: User, fleet: FakeFleet, vessel: FakeRepository
-) -> None:
-    fleet.add_slots()
-    task = rebuilding.rebuild(recipes["nano"], profile, actor=grace, why="new flags", at=AT)
-    assert (task.status, task.release, task.build_release, task.commit) == (
-        "queued",
-        1,
-        2,
-        recipes["nano"].commit,
-    )
-    assert (task.reason, task.submission.title) == ("rebuild: new flags", "Rebuild nano 1.0-1: new flags")
-    assert (task.submission.author, task.events.get().actor) == (grace, grace)
-    assert planning.plan(profile, at=AT).superseded == 0
-    with pytest.raises(IllegalTransition, match=f"build {task.pk} of nano 1.0-1 for main/x86_64 is open already"):
-        rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
+def test_what_a_member_newly_provides_frees_the_members_that_lacked_it(stage: Stage, repository: Repository) -> None:
+    stage.vessel.publish("tool", 1)
+    stage.vessel.publish("user", 1)
+    make_recipe(repository, "tool", manifest=False)
+    make_recipe(repository, "user", needs=["binary(tool-extra)"])
+    campaign = begin(stage.profile, stage.grace, "tool user", CampaignKind.LIST)
+    assert statuses(campaign) == {"tool": "queued", "user": "blocked"}
     dispatch.dispatch(at=AT)
-    settle(fleet, vessel, "nano")
-    assert held(vessel)["nano"] == 2
-    assert rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT).build_release == 3
-
-
-def test_a_rebuild_by_somebody_without_the_push_right_waits_for_a_second_person(
-    profile: Profile, recipes: dict[str, Recipe], repository: Repository, grace: User
-) -> None:
-    ann = make_user("ann")
-    assign_perm("summit.submit_build", ann, repository)
-    Repository.objects.update(needs_review=True)
-    recipe = Recipe.objects.get(pk=recipes["nano"].pk)
-    task = rebuilding.rebuild(recipe, profile, actor=ann, at=AT)
-    assert task.status == TaskStatus.IN_REVIEW
-    planning.plan(profile, at=AT)
-    task.refresh_from_db()
-    assert task.status == TaskStatus.IN_REVIEW
-    assign_perm("summit.review_build", grace, repository)
-    assert task.submission.can_review(grace)
-    assert not task.submission.can_review(ann)
-    lifecycle.review(task.submission, reviewer=grace, verdict=Verdict.APPROVE, at=AT)
-    task.refresh_from_db()
-    assert task.status == TaskStatus.QUEUED
-
-
-def test_a_new_release_takes_the_place_of_a_rebuild_that_waits(
-    profile: Profile, recipes: dict[str, Recipe], grace: User
-) -> None:
-    task = rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
-    release_again(recipes["nano"])
-    planning.plan(profile, at=AT)
-    task.refresh_from_db()
-    assert task.status == TaskStatus.SUPERSEDED
-    assert task.superseded_by is not None
-    assert task.superseded_by.release == 2
-
-
-def test_a_rebuild_of_what_is_gone_is_withdrawn(profile: Profile, recipes: dict[str, Recipe], grace: User) -> None:
-    task = rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
-    recipes["nano"].remove(at=AT)
-    planning.plan(profile, at=AT)
-    task.refresh_from_db()
-    assert task.status == TaskStatus.SUPERSEDED
-    with pytest.raises(rebuilding.NotRebuildable, match="is gone from its repository"):
-        rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
-
-
-def test_only_what_is_published_at_its_present_release_is_built_again(
-    profile: Profile, recipes: dict[str, Recipe], grace: User, vessel: FakeRepository
-) -> None:
-    vessel.publish("nano", 3)
-    with pytest.raises(rebuilding.NotRebuildable, match="offers release 3 of nano, its recipe says 1"):
-        rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
-    vessel.streams["main", "volatile"] = []
-    vessel.versions["main", "volatile"] += 1
-    with pytest.raises(rebuilding.NotRebuildable, match="nothing of nano is published"):
-        rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT)
-
-
-def test_the_sequence_of_build_releases_never_gives_one_twice(
-    profile: Profile, recipes: dict[str, Recipe], grace: User, fleet: FakeFleet
-) -> None:
-    fleet.add_slots()
-    make_task(recipes["nano"], profile, TaskStatus.FAILED, build_release=4)
-    campaign = begin(profile, grace, "nano", CampaignKind.LIST)
-    assert BuildTask.objects.get(campaign=campaign).build_release == 5
-    assert rebuilding.rebuild(recipes["nano"], profile, actor=grace, at=AT).build_release == 6
+    order = stage.fleet.order_for("tool")
+    stage.fleet.end(order.attempt, at=AT)
+    settling.settle_attempt(order.attempt, at=AT)
+    stage.vessel.take_in(order.attempt.hex, "binary(tool-extra)", at=AT)
+    settling.settle_import(order.attempt.hex, at=AT)
+    advance.sweep(at=AT)
+    assert statuses(campaign) == {"tool": "completed", "user": "queued"}
+    assert reload(campaign).order_requested_at is None
+    assert Profile.objects.plan_overdue().count() == 0
 
 
 def test_a_builders_failure_in_a_campaign_is_tried_again(
