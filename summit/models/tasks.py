@@ -204,6 +204,9 @@ class BuildTask(models.Model):
                 condition=Q(Q(is_expedited=True) | Q(is_security=True), status=TaskStatus.QUEUED, blockers=0),
                 name="task_ready_first",
             ),
+            # Few of a long queue: an index of all statuses is no help where most rows have one.
+            models.Index(fields=["share"], condition=Q(status=TaskStatus.BUILDING), name="task_building_by_share"),
+            models.Index(fields=["profile"], condition=Q(status=TaskStatus.BLOCKED), name="task_blocked"),
             models.Index(fields=["status", "updated_at"], name="task_status_since"),
             models.Index(fields=["recipe", "profile"], name="task_of_recipe"),
         ]
