@@ -10,7 +10,19 @@ from guardian.admin import GuardedModelAdmin
 
 from serpent_infra.admin import ReadOnly
 from summit import doorbell, intake
-from summit.models import BuildTask, Profile, Project, Recipe, Remote, Repository, Review, Submission, TaskEvent
+from summit.models import (
+    BuildTask,
+    Campaign,
+    CampaignEvent,
+    Profile,
+    Project,
+    Recipe,
+    Remote,
+    Repository,
+    Review,
+    Submission,
+    TaskEvent,
+)
 
 
 class RemoteInline(admin.TabularInline[Remote, Profile]):
@@ -97,6 +109,27 @@ class EventInline(ReadOnly, admin.TabularInline[TaskEvent, BuildTask]):
     model = TaskEvent
     extra = 0
     ordering = ("at", "pk")
+
+
+class CampaignEventInline(ReadOnly, admin.TabularInline[CampaignEvent, Campaign]):
+    """What happened to a campaign."""
+
+    model = CampaignEvent
+    extra = 0
+    ordering = ("pk",)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ReadOnly, admin.ModelAdmin[Campaign]):
+    """Campaigns and their transitions; they are steered on their pages."""
+
+    list_display = ("title", "profile", "kind", "status", "created_by", "published_version", "updated_at")
+    list_filter = ("status", "kind", "profile")
+    list_select_related = ("profile__project", "created_by")
+    search_fields = ("title", "argument")
+    ordering = ("-pk",)
+    exclude = ("repositories",)
+    inlines = (CampaignEventInline,)
 
 
 @admin.register(BuildTask)
