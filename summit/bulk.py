@@ -1,6 +1,6 @@
 """Writes many rows of one table at a time: a fraction of the work of model instances where a whole tree is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection, models
@@ -24,6 +24,23 @@ def update(
     if guard:
         where += f" AND {connection.ops.quote_name(guard)} = %s"
     _execute(f"UPDATE {_table(model)} SET {changes} WHERE {where}", rows)  # noqa: S608 - names only
+
+
+def upsert(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Value]], *, unique: Collection[str]
+) -> None:
+    """Inserts rows, and gives those that are there already by their `unique` columns the other values."""
+    quote = connection.ops.quote_name
+    names, places = ", ".join(map(quote, columns)), ", ".join(["%s"] * len(columns))
+    changes = ", ".join(f"{quote(name)} = EXCLUDED.{quote(name)}" for name in columns if name not in unique)
+    conflict = f"ON CONFLICT ({', '.join(map(quote, unique))}) DO UPDATE SET {changes}"
+    _execute(f"INSERT INTO {_table(model)} ({names}) VALUES ({places}) {conflict}", rows)  # noqa: S608 - names only
+
+
+def delete(model: type[models.Model], keys: Iterable[int]) -> None:
+    """Deletes rows that nothing refers to, by their ids: any number of them."""
+    where = f"{connection.ops.quote_name('id')} = %s"
+    _execute(f"DELETE FROM {_table(model)} WHERE {where}", ((key,) for key in keys))  # noqa: S608 - names only
 
 
 def _table(model: type[models.Model]) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -20,6 +21,21 @@ from summit.states import IN_PROGRESS, WAITING, TaskStatus
 
 # A failed task is waited for by those who need what nothing published offers.
 _HELD = {TaskStatus.FAILED: "failed", TaskStatus.CANCELLED: "was cancelled", TaskStatus.REJECTED: "was rejected"}
+
+
+_KEYS = 3
+
+
+class _Stored(NamedTuple):
+    """A need as it is stored: its keys, then what may change."""
+
+    pk: int
+    task: int
+    needs: int
+    capability: str
+    usage: str
+    kind: str
+    published: str
 
 
 def lock(profile: Profile) -> None:
@@ -38,7 +54,8 @@ def reorder(profile: Profile, *, campaign: Campaign | None = None, at: datetime)
         offer = publishing.offer_to(profile, campaign)
         waiting = {key for key, task in tasks.items() if task.status in WAITING}
         pending = Q(kind=EdgeKind.STAGED) | Q(satisfied_at__isnull=True)
-        edges = list(TaskEdge.objects.filter(pending, task__in=waiting))
+        rows = TaskEdge.objects.filter(pending, task__in=waiting).values_list(*_Stored._fields)
+        edges = [_Stored(*row) for row in rows]
         found = order(_nodes(profile, tasks, edges), offered=offer.capabilities, knows_all_remotes=offer.knows_all)
         wanted = {(edge.task, edge.needs): edge for edge in found.edges if edge.task in waiting}
         _store_edges(wanted, edges, offer)
@@ -75,12 +92,12 @@ class _Capabilities:
     has_manifest: bool = False
 
 
-def _nodes(profile: Profile, tasks: Mapping[int, BuildTask], edges: Iterable[TaskEdge]) -> list[Node]:
+def _nodes(profile: Profile, tasks: Mapping[int, BuildTask], edges: Iterable[_Stored]) -> list[Node]:
     recipes = read_capabilities({task.recipe_id for task in tasks.values()}, architecture=profile.architecture)
     waits_for: dict[int, set[int]] = {}
     for edge in edges:
         if edge.kind == EdgeKind.HARD:
-            waits_for.setdefault(edge.task_id, set()).add(edge.needs_id)
+            waits_for.setdefault(edge.task, set()).add(edge.needs)
     nodes = []
     for task in tasks.values():
         recipe = recipes.get(task.recipe_id, _Capabilities())
@@ -118,34 +135,31 @@ def read_capabilities(recipes: set[int], *, architecture: str) -> Mapping[int, _
         found[recipe].provides.add(capability(kind, target))
         found[recipe].has_manifest |= of != ""
     needs = Dependency.objects.filter(recipe__in=recipes, architecture__in=["", architecture]).order_by("usage", "pk")
+    shared: dict[tuple[int, str, str], Need] = {}  # recipes imply much the same, and the order compares by identity
     for recipe, kind, target, usage in needs.values_list("recipe_id", "kind", "target", "usage"):
-        found[recipe].needs[Need(capability(kind, target), Usage(usage))] = None
+        need = shared.get((kind, target, usage))
+        if need is None:
+            need = shared[kind, target, usage] = Need(capability(kind, target), Usage(usage))
+        found[recipe].needs[need] = None
     return found
 
 
-def _store_edges(wanted: Mapping[tuple[int, int], Edge], stored: Iterable[TaskEdge], offer: publishing.Offer) -> None:
+def _store_edges(wanted: Mapping[tuple[int, int], Edge], stored: Iterable[_Stored], offer: publishing.Offer) -> None:
     """Makes the stored needs those that are wanted; met ones stay, as history."""
-    rows = {(edge.task_id, edge.needs_id): edge for edge in stored}
-    TaskEdge.objects.filter(pk__in=[row.pk for pair, row in rows.items() if pair not in wanted]).delete()
-    fresh = []
+    rows = {(edge.task, edge.needs): edge for edge in stored}
+    bulk.delete(TaskEdge, [row.pk for pair, row in rows.items() if pair not in wanted])
+    changed = []
     for pair, edge in wanted.items():
-        row = rows.get(pair)
         values = _values(edge, offer)
-        if row is None:
-            fresh.append(TaskEdge(task_id=edge.task, needs_id=edge.needs, **values))
-        elif any(getattr(row, name) != value for name, value in values.items()):
-            TaskEdge.objects.filter(pk=row.pk).update(**values)
+        if pair not in rows or rows[pair][_KEYS:] != values:
+            changed.append((*pair, *values, None))
     # A pair that was met before (a retried need) is waited for again.
-    TaskEdge.objects.bulk_create(
-        fresh,
-        batch_size=2000,
-        update_conflicts=True,
-        unique_fields=["task", "needs"],
-        update_fields=["capability", "usage", "kind", "published", "satisfied_at"],
-    )
+    columns = ("task_id", "needs_id", *_Stored._fields[_KEYS:], "satisfied_at")
+    bulk.upsert(TaskEdge, columns, changed, unique=("task_id", "needs_id"))
 
 
-def _values(edge: Edge, offer: publishing.Offer) -> dict[str, str]:
+def _values(edge: Edge, offer: publishing.Offer) -> tuple[str, str, str, str]:
+    """Gives the columns of a need, in the order of `_Stored`."""
     published = ""
     if edge.kind is EdgeKind.STAGED:
         package = offer.by_capability.get(edge.capability)
@@ -154,12 +168,7 @@ def _values(edge: Edge, offer: publishing.Offer) -> dict[str, str]:
             published = f"{package.name} {package.version}-{package.release}"
         elif edge.capability not in offer.base:
             published = ""
-    return {
-        "capability": str(edge.capability)[:560],
-        "usage": edge.usage.value,
-        "kind": edge.kind.value,
-        "published": published[:400],
-    }
+    return str(edge.capability)[:560], edge.usage.value, edge.kind.value, published[:400]
 
 
 def _store_tasks(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order, edges: Iterable[Edge]) -> None:
