@@ -6,32 +6,54 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('summit', '0002_intake'),
+        ("summit", "0002_intake"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='submission',
-            name='decision',
+            model_name="submission",
+            name="decision",
             field=models.TextField(blank=True),
         ),
         migrations.CreateModel(
-            name='ControlEvent',
+            name="ControlEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('pause', 'Paused'), ('resume', 'Resumed')], max_length=16)),
-                ('at', models.DateTimeField()),
-                ('sentence', models.TextField(blank=True)),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('profile', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='controls', to='summit.profile')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='controls', to='summit.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("action", models.CharField(choices=[("pause", "Paused"), ("resume", "Resumed")], max_length=16)),
+                ("at", models.DateTimeField()),
+                ("sentence", models.TextField(blank=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="controls",
+                        to="summit.profile",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="controls", to="summit.project"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['project', '-id'], name='control_of_project')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('action__in', ['pause', 'resume'])), name='control_is_known')],
+                "indexes": [models.Index(fields=["project", "-id"], name="control_of_project")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["pause", "resume"])), name="control_is_known"
+                    )
+                ],
             },
         ),
     ]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS = 200
 QUICK_SEEDS = range(3)
-SLOW_SEEDS = range(100, 400)
+SLOW_SEEDS = range(100, 300)
 
 
 def weather_the_storm(seed: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, directory: Path) -> World:
