@@ -140,7 +140,8 @@ class BuildSerializer(serializers.ModelSerializer[BuildTask]):
             *("id", "project", "profile", "repository", "recipe", "source_name", "version", "release"),
             *("build_release", "architecture", "purpose", "reason", "commit", "status", "blockers", "block_reason"),
             *("problem", "failure_kind", "priority", "is_expedited", "wave", "estimate_seconds", "build_seconds"),
-            *("attempt_count", "published_version", "created_at", "queued_at", "started_at", "ended_at", "updated_at"),
+            *("attempt_count", "published_version", "campaign"),
+            *("created_at", "queued_at", "started_at", "ended_at", "updated_at"),
         )
 
 

@@ -44,11 +44,47 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def campaign_new(request: HttpRequest) -> HttpResponse:
-    """Asks which recipes, and says what rebuilding them would mean before anybody can click."""
-    is_asked = "kind" in request.GET
-    form = CampaignForm(request.GET if is_asked else None, initial={"kind": CampaignKind.CAPABILITY})
+    """Asks which recipes; a link may bring the answer along, and then says what it would mean."""
+    if "kind" in request.GET:
+        return _ask(request, CampaignForm(request.GET))
+    return _ask(request, CampaignForm(initial={"kind": CampaignKind.CAPABILITY}))
+
+
+@login_required
+@require_POST
+def campaign_create(request: HttpRequest) -> HttpResponse:
+    """Says what rebuilding them would mean, keeps it as a draft, or starts it at once: as the button says."""
+    form, user, at = CampaignForm(request.POST), signed_in(request), timezone.now()
+    then = request.POST.get("then", "look")
+    if then == "look" or not form.is_valid():
+        return _ask(request, form)
+    asked = form.cleaned_data
+    try:
+        if not _may_start(_look(form, user), user):
+            raise PermissionDenied
+        campaign = starting.draft(
+            asked["profile"],
+            CampaignKind(asked["kind"]),
+            asked["argument"],
+            title=asked["title"],
+            why=asked["why"],
+            by=user,
+            at=at,
+        )
+    except BadArgument:
+        return _ask(request, form)
+    if then == "start":
+        starting.start(campaign, actor=user, at=at)
+        messages.success(request, "The campaign starts.")
+    else:
+        messages.success(request, "The campaign is kept as a draft: nothing is built yet.")
+    return redirect(campaign)
+
+
+def _ask(request: HttpRequest, form: CampaignForm) -> HttpResponse:
+    """Shows the form, and what its answer would mean before anybody can click; 400 where it means nothing."""
     found, problem = None, ""
-    if is_asked and form.is_valid():
+    if form.is_bound and form.is_valid():
         try:
             found = _look(form, signed_in(request))
         except BadArgument as error:
@@ -61,39 +97,8 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
         "named": NAMED,
         "may_start": found is not None and _may_start(found, signed_in(request)),
     }
-    return render(request, "summit/campaign_form.html", context)
-
-
-@login_required
-@require_POST
-def campaign_create(request: HttpRequest) -> HttpResponse:
-    """Keeps a campaign as a draft, or starts it at once."""
-    form, user, at = CampaignForm(request.POST), signed_in(request), timezone.now()
-    if not form.is_valid():
-        return render(request, "summit/campaign_form.html", {"section": "campaigns", "form": form}, status=400)
-    asked = form.cleaned_data
-    try:
-        found = _look(form, user)
-        if not _may_start(found, user):
-            raise PermissionDenied
-        campaign = starting.draft(
-            asked["profile"],
-            CampaignKind(asked["kind"]),
-            asked["argument"],
-            title=asked["title"],
-            why=asked["why"],
-            by=user,
-            at=at,
-        )
-    except BadArgument as error:
-        context = {"section": "campaigns", "form": form, "problem": f"{error}"}
-        return render(request, "summit/campaign_form.html", context, status=400)
-    if request.POST.get("then") == "start":
-        starting.start(campaign, actor=user, at=at)
-        messages.success(request, "The campaign starts.")
-    else:
-        messages.success(request, "The campaign is kept as a draft: nothing is built yet.")
-    return redirect(campaign)
+    is_wrong = request.method == "POST" and found is None
+    return render(request, "summit/campaign_form.html", context, status=400 if is_wrong else 200)
 
 
 def _look(form: CampaignForm, user: User) -> Preview:

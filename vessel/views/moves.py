@@ -24,7 +24,7 @@ def compare(request: HttpRequest, channel: str) -> HttpResponse:
     """Shows what leads from `?from=` to `?to=`; with `?stream=`, those who may can move it there."""
     found = get_object_or_404(Channel, name=channel)
     before, after = (_version(found, request.GET.get(name, "")) for name in ("from", "to"))
-    stream = found.streams.filter(name=request.GET.get("stream", ""), version=before).first()
+    stream = found.streams.filter(name=request.GET.get("stream", ""), version=before, branch=None).first()
     rows = as_rows(versions.compare(before, after))
     may_move = stream is not None and after.is_kept and permissions.can_move_streams(request.user)
     context = {

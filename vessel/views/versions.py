@@ -36,7 +36,10 @@ def version_detail(request: HttpRequest, channel: str, identifier: int) -> HttpR
         "imports": version.imports.order_by("pk")[:PAGE_SIZE],
         "index_uris": uris if version.is_kept else [],
         "others": version.channel.versions.kept().exclude(pk=version.pk)[:MOST_OTHERS],
-        "elsewhere": version.channel.streams.exclude(version=version).exclude(version=None).order_by("name")
+        "elsewhere": version.channel.streams.filter(branch=None)
+        .exclude(version=version)
+        .exclude(version=None)
+        .order_by("name")
         if version.is_kept and permissions.can_move_streams(request.user)
         else [],
     }

@@ -77,8 +77,18 @@ def test_what_means_nothing_is_said_where_one_looks(petra: Client, campaigns: di
     assert read(petra, "/campaigns/new/?kind=nonsense")
     for uri in ("/campaigns/0/", "/campaigns/999999/"):
         assert petra.get(uri).status_code == 404
-    assert petra.post("/campaigns/create/", ask(argument="<script>")).status_code == 400
+    for then in ("look", "draft", "start"):
+        assert petra.post("/campaigns/create/", ask(argument="<script>", then=then)).status_code == 400
     assert petra.post("/campaigns/create/", ask(kind="nonsense")).status_code == 400
+    assert Campaign.objects.count() == len(campaigns)
+
+
+def test_a_list_too_long_for_an_address_is_looked_at(petra: Client, campaigns: dict[str, Campaign]) -> None:
+    assert campaigns
+    names = " ".join(["libpng", "foot"] * 2000)
+    response = petra.post("/campaigns/create/", ask(kind="list", argument=names))
+    assert response.status_code == 200
+    assert b"Start the rebuild of 2" in response.content
     assert Campaign.objects.count() == len(campaigns)
 
 
