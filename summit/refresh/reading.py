@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
@@ -174,14 +175,20 @@ def _read_text(reading: Reading, recipe: Recipe) -> None:
 def _read_implied(reading: Reading, recipe: Recipe, *, named: Collection[Capability]) -> None:
     """Takes what macros, toolchain, upstreams and build root need; where it is the same everywhere, once."""
     by_architecture = {architecture: _implied(recipe, architecture) for architecture in ARCHITECTURES}
-    everywhere = set.intersection(*map(set, by_architecture.values()))
+    first = by_architecture[ARCHITECTURES[0]]
+    if all(needs == first for needs in by_architecture.values()):
+        by_architecture = {"": first}
     for architecture, needs in by_architecture.items():
         for need in needs:
-            capability = Capability.parse(need.text)
-            is_everywhere = need in everywhere
-            if capability not in named and not (is_everywhere and architecture != ARCHITECTURES[0]):
-                of = "" if is_everywhere else architecture
-                reading.depends.append(Depended(capability, Usage.IMPLIED, "", of, need.by))
+            capability = _known_capability(need.text)
+            if capability not in named:
+                reading.depends.append(Depended(capability, Usage.IMPLIED, "", architecture, need.by))
+
+
+@cache
+def _known_capability(text: str) -> Capability:
+    """Reads what our own macro files name: a few dozen texts, over and over."""
+    return Capability.parse(text)
 
 
 def _implied(recipe: Recipe, architecture: str) -> tuple[Implied, ...]:
