@@ -57,6 +57,8 @@ SOURCES: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.SUPERSEDED: WAITING,
     TaskStatus.REJECTED: frozenset({TaskStatus.IN_REVIEW}),
 }
+# A person may say that it failed until the repository has it: then it may be published any moment.
+GIVEN_UP_FROM = SOURCES[TaskStatus.FAILED] - {TaskStatus.PUBLISHING}
 
 
 class SubmissionStatus(TextChoices):

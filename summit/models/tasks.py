@@ -15,6 +15,7 @@ from summit import permissions
 from summit.models import moves
 from summit.needs import BlockReason
 from summit.states import (
+    GIVEN_UP_FROM,
     IN_PROGRESS,
     OPEN,
     RETRYABLE,
@@ -305,8 +306,7 @@ class BuildTask(models.Model):
     def give_up(self, *, kind: str, problem: str, at: datetime, actor: "User") -> None:
         """Ends it as failed because a person said so; too late once it is being published."""
         changes = {"failure_kind": kind, "problem": problem, "block_reason": "", "ended_at": at}
-        sources = SOURCES[TaskStatus.FAILED] - {TaskStatus.PUBLISHING}
-        self._move(TaskStatus.FAILED, sources, changes, at=at, actor=actor, sentence=problem)
+        self._move(TaskStatus.FAILED, GIVEN_UP_FROM, changes, at=at, actor=actor, sentence=problem)
 
     def cancel(self, *, at: datetime, actor: "User | None", sentence: str) -> None:
         """Ends it because a person said so; too late once it is being published."""
@@ -389,8 +389,7 @@ class BuildTask(models.Model):
 
     def can_give_up(self, user: permissions.Viewer) -> bool:
         """Says whether the user may mark it as failed now."""
-        may_move = self.status in SOURCES[TaskStatus.FAILED] - {TaskStatus.PUBLISHING}
-        return may_move and permissions.can_give_up(user, self)
+        return self.status in GIVEN_UP_FROM and permissions.can_give_up(user, self)
 
     def can_expedite(self, user: permissions.Viewer) -> bool:
         """Says whether the user may put it before all others now."""
