@@ -19,7 +19,9 @@ from summit.models import (
     Recipe,
     Remote,
     Repository,
+    Requirement,
     Review,
+    Share,
     Submission,
     TaskEvent,
 )
@@ -91,6 +93,25 @@ class RepositoryAdmin(GuardedModelAdmin):
         for repository in queryset:
             intake.request_refresh(repository, at=timezone.now())
         messages.success(request, f"{len(queryset)} repositories will be refreshed.")
+
+
+@admin.register(Share)
+class ShareAdmin(admin.ModelAdmin[Share]):
+    """Weights of groups, people, repositories and campaigns in the dispatch; whoever has no row has weight 1."""
+
+    list_display = ("key", "weight")
+    search_fields = ("key",)
+    ordering = ("key",)
+
+
+@admin.register(Requirement)
+class RequirementAdmin(admin.ModelAdmin[Requirement]):
+    """Memory and disk that builds of a recipe take: new builds ask for them, and go where there is that much."""
+
+    list_display = ("source_name", "architecture", "memory_bytes", "disk_bytes")
+    list_filter = ("architecture",)
+    search_fields = ("source_name",)
+    ordering = ("source_name", "architecture")
 
 
 @admin.register(Recipe)

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from summit.models import ControlEvent, Requirement, Share
 from tests.scenarios.farm import Farm
 
 # Some of Django's own pages read optional variables of their templates.
@@ -43,3 +44,31 @@ def test_a_group_is_given_the_right_to_push_to_one_repository(client: Client, fa
     assert client.get(page).status_code == 200
     client.post(page, {"permissions": ["push_build"]})
     assert farm.repository.can_push(type(member).objects.get(pk=member.pk))
+
+
+def test_shares_and_requirements_are_data_that_staff_edit(client: Client, farm: Farm) -> None:
+    client.force_login(farm.people["ada"])
+    client.post(reverse("admin:summit_share_add"), {"key": "group:desktop", "weight": "0"})
+    assert not Share.objects.exists()
+    client.post(reverse("admin:summit_share_add"), {"key": "group:desktop", "weight": "2.5"})
+    assert str(Share.objects.get()) == "group:desktop (2.5)"
+    asked = {"source_name": "llvm", "architecture": "", "memory_bytes": str(2**34), "disk_bytes": "0"}
+    client.post(reverse("admin:summit_requirement_add"), asked)
+    assert Requirement.objects.get().memory_bytes == 2**34
+    page = client.get(reverse("admin:summit_requirement_changelist"), {"q": "llvm"})
+    assert page.context["cl"].result_count == 1
+
+
+def test_pausing_is_no_matter_of_the_administration(client: Client, farm: Farm) -> None:
+    client.force_login(farm.people["ada"])
+    for kind, row in (("project", farm.project), ("profile", farm.profile)):
+        page = reverse(f"admin:summit_{kind}_change", args=[row.pk])
+        form = client.get(page).context["adminform"].form
+        assert "is_paused" not in form.fields
+        sent = {name: form[name].value() or "" for name in form.fields} | {"is_paused": "on"}
+        sent |= {"remotes-TOTAL_FORMS": "0", "remotes-INITIAL_FORMS": "0"}
+        answer = client.post(page, sent)
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+        row.refresh_from_db()
+        assert not row.is_paused
+    assert not ControlEvent.objects.exists()
