@@ -1,4 +1,4 @@
-"""What a build takes over from the one that it replaces: what that waited for, who waited for it, and its haste.
+"""What a build takes over from the one that it replaces: what that waited for, who waited for it, its haste and mark.
 
 The order finds by itself what is going to be built. What it cannot know is that a failed build, or one in review, was
 waited for although something published would have done: that stands in the edges alone.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from django.db.models import Q
 
-from summit.models import BuildTask, TaskEdge
+from summit.models import BuildTask, Submission, TaskEdge
 from summit.needs import EdgeKind, Usage
 from summit.states import WAITING, TaskStatus
 
@@ -37,6 +37,15 @@ def inherit(successors: Mapping[int, BuildTask]) -> None:
     )
     hurried = BuildTask.objects.filter(pk__in=successors, is_expedited=True).values_list("pk", flat=True)
     BuildTask.objects.filter(pk__in=[successors[key].pk for key in hurried]).update(is_expedited=True)
+    _mend(successors)
+
+
+def _mend(successors: Mapping[int, BuildTask]) -> None:
+    """Lets a newer commit be security where the one that it replaces is: that was not published, so it mends both."""
+    replaced = BuildTask.objects.filter(pk__in=successors, submission__is_security=True).values_list("pk", flat=True)
+    mending = {successors[key].submission_id for key in replaced}
+    Submission.objects.filter(pk__in=mending).update(is_security=True)
+    BuildTask.objects.open().filter(submission__in=mending).update(is_security=True)
 
 
 def _now(key: int, successors: Mapping[int, BuildTask]) -> int:

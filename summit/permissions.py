@@ -120,6 +120,18 @@ def can_review(user: Viewer, submission: "Submission") -> bool:
     return submission.author_id != getattr(user, "pk", None) and holds(user, REVIEW, submission.repository)
 
 
+def can_mark_security(user: Viewer, submission: "Submission") -> bool:
+    """Says whether the user may say that a submission mends a vulnerability, or that it does not."""
+    return holds(user, PUSH, submission.repository)
+
+
+def markable(submissions: "QuerySet[Submission]", user: Viewer) -> "QuerySet[Submission]":
+    """Narrows to the submissions of which the user may say so."""
+    from summit.models import Repository  # noqa: PLC0415 - the models use this module
+
+    return submissions.filter(repository__in=repositories_with(Repository.objects.all(), user, PUSH))
+
+
 def reviewing_groups(repository: "Repository") -> list[str]:
     """Names the groups that hold the right to review a repository's submissions, sorted."""
     held: Any = get_groups_with_perms(repository, attach_perms=True)  # a dictionary, when permissions are attached

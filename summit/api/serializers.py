@@ -139,7 +139,8 @@ class BuildSerializer(serializers.ModelSerializer[BuildTask]):
         fields: tuple[str, ...] = (
             *("id", "project", "profile", "repository", "recipe", "source_name", "version", "release"),
             *("build_release", "architecture", "purpose", "reason", "commit", "status", "blockers", "block_reason"),
-            *("problem", "failure_kind", "priority", "is_expedited", "wave", "estimate_seconds", "build_seconds"),
+            *("problem", "failure_kind", "priority", "is_expedited", "is_security", "wave"),
+            *("estimate_seconds", "build_seconds"),
             *("attempt_count", "published_version", "campaign"),
             *("created_at", "queued_at", "started_at", "ended_at", "updated_at"),
         )
@@ -258,7 +259,7 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
         model = Submission
         fields: tuple[str, ...] = (
             *("id", "project", "repository", "commit", "title", "author", "author_name", "purpose", "status"),
-            *("created_at", "decided_at", "builds", "reviews"),
+            *("is_security", "created_at", "decided_at", "builds", "reviews"),
         )
 
 

@@ -41,6 +41,10 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             .exclude(author__isnull=False, author_id=getattr(user, "pk", None))
         )
 
+    def markable_by(self, user: permissions.Viewer) -> Self:
+        """Narrows to those of which the user may say whether they mend a vulnerability."""
+        return self.filter(pk__in=permissions.markable(Submission.objects.all(), user).values("pk"))
+
     def visible_to(self, user: permissions.Viewer) -> Self:
         """Narrows to those of repositories that the user may see."""
         return self.filter(permissions.visible(user, "repository"))
@@ -93,6 +97,17 @@ class Submission(models.Model):
         if not decided.update(status=status, decided_at=at, decision=sentence):
             raise IllegalTransition("the submission has been decided already")
         self.status, self.decided_at, self.decision = status, at, sentence
+
+    def mark_security(self, *, is_security: bool) -> None:
+        """Says whether it mends a vulnerability; raises `IllegalTransition` when that is said already."""
+        if not Submission.objects.filter(pk=self.pk, is_security=not is_security).update(is_security=is_security):
+            state = "marked as security already" if is_security else "not marked as security"
+            raise IllegalTransition(f"the submission is {state}")
+        self.is_security = is_security
+
+    def can_mark_security(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may mark it as security, or take the mark away."""
+        return permissions.can_mark_security(user, self)
 
     def can_review(self, user: permissions.Viewer) -> bool:
         """Says whether the user may decide on it."""

@@ -17,7 +17,7 @@ from serpent_infra.accounts.people import signed_in
 from serpent_infra.views import conflict
 from summit import controls, lifecycle, permissions
 from summit.forms import ReasonForm
-from summit.models import BuildTask, Profile, Project
+from summit.models import BuildTask, Profile, Project, Submission
 from summit.permissions import Viewer
 from summit.states import IllegalTransition
 
@@ -48,6 +48,13 @@ def switch(subject: Project | Profile) -> Order:
     if isinstance(subject, Profile):
         return Order(reverse(f"summit:profile_{verb}", args=[subject.project.slug, subject.name]), verb.capitalize())
     return Order(reverse(f"summit:project_{verb}", args=[subject.slug]), f"{verb.capitalize()} the project")
+
+
+def marking(submission: Submission) -> Order:
+    """Gives the button that marks a submission as security, or takes the mark away."""
+    if submission.is_security:
+        return Order(reverse("summit:submission_unmark", args=[submission.pk]), "No security fix")
+    return Order(reverse("summit:submission_mark", args=[submission.pk]), "Mark as security")
 
 
 @login_required

@@ -1,5 +1,7 @@
 """Submissions: a proposed commit, the builds it asks for, and what reviewers said of it."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -10,10 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from serpent_infra.accounts.people import signed_in
 from serpent_infra.views import conflict
-from summit import lifecycle, permissions
-from summit.forms import ReviewForm, VerdictForm
+from summit import lifecycle, permissions, security
+from summit.forms import ReasonForm, ReviewForm, VerdictForm
 from summit.models import Submission, Verdict
 from summit.states import IllegalTransition
+from summit.views.controls import marking
 
 MOST_BUILDS = 200
 
@@ -35,6 +38,7 @@ def submission_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "reviews": submission.reviews.select_related("reviewer").order_by("created_at"),
         "reviewers": permissions.reviewers(submission.repository),
         "can_review": submission.can_review(request.user),
+        "orders": [marking(submission)] if submission.can_mark_security(request.user) else [],
         "form": ReviewForm(),
     }
     return render(request, "summit/submission_detail.html", context)
@@ -63,4 +67,33 @@ def submission_review(request: HttpRequest, pk: int) -> HttpResponse:
     except IllegalTransition as refusal:
         return conflict(request, f"{refusal}.")
     messages.success(request, "Your verdict is recorded.")
+    return redirect(submission)
+
+
+@login_required
+@require_POST
+def submission_mark(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks the builds of a submission, and what they wait for, as security."""
+    return _mark(request, pk, security.mark, done="Its builds, and what they wait for, are marked as security.")
+
+
+@login_required
+@require_POST
+def submission_unmark(request: HttpRequest, pk: int) -> HttpResponse:
+    """Takes that mark away."""
+    return _mark(request, pk, security.unmark, done="It is no longer marked as security.")
+
+
+def _mark(request: HttpRequest, pk: int, act: Callable[..., None], *, done: str) -> HttpResponse:
+    submission = get_object_or_404(Submission.objects.visible_to(request.user).select_related("repository"), pk=pk)
+    if not submission.can_mark_security(request.user):
+        raise PermissionDenied
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    try:
+        act(submission, actor=signed_in(request), why=form.cleaned_data["reason"], at=timezone.now())
+    except IllegalTransition as refusal:
+        return conflict(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
+    messages.success(request, done)
     return redirect(submission)
