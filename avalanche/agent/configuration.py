@@ -9,14 +9,8 @@ from django.conf import settings
 
 from avalanche.agent.sandbox import probe
 from avalanche.agent.sandbox.protocol import Sandbox
-from avalanche.agent.tools.builtin.tool import Builtin
+from avalanche.agent.tools import choice
 from avalanche.agent.tools.protocol import BuildTool, Means
-
-_TOOLS: dict[str, BuildTool] = {"builtin": Builtin()}
-
-
-class UnknownBuildTool(Exception):
-    """SERPENT_BUILD_TOOL names no tool that there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +65,8 @@ class Configuration:
         )
 
     def tool(self) -> BuildTool:
-        """Gives the build tool; raises `UnknownBuildTool`."""
-        if self.wanted_tool not in _TOOLS:
-            known = ", ".join(_TOOLS)
-            raise UnknownBuildTool(f"SERPENT_BUILD_TOOL is {self.wanted_tool!r}; it must be one of {known}")
-        return _TOOLS[self.wanted_tool]
+        """Gives the build tool; raises `choice.UnknownBuildTool`."""
+        return choice.find(self.wanted_tool)
 
     def means(self, sandbox: Sandbox, *, jobs: int) -> Means:
         """Puts together what a build tool works with."""

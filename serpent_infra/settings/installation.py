@@ -46,7 +46,7 @@ SERPENT_SLOTS: int = env.int("SERPENT_SLOTS", default=2)
 # Which slot a Celery worker serves; the supervisor or the unit sets it for each.
 SERPENT_SLOT: int = env.int("SERPENT_SLOT", default=0)
 SERPENT_SANDBOX: str = env.str("SERPENT_SANDBOX", default="auto")  # auto, nspawn or bubblewrap
-SERPENT_BUILD_TOOL: str = env.str("SERPENT_BUILD_TOOL", default="builtin")
+SERPENT_BUILD_TOOL: str = env.str("SERPENT_BUILD_TOOL", default="builtin")  # or an import path
 # The root directory whose /usr lies under every build root: a debootstrapped Debian, or this machine's own.
 SERPENT_BASE_IMAGE: Path = Path(env.str("SERPENT_BASE_IMAGE", default="/"))
 # Upstreams by sha256, a directory or a URL, asked before the upstream site.

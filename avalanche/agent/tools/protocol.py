@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from avalanche.agent.journal import Journal
 from avalanche.agent.limits import Watch
@@ -47,12 +47,9 @@ class Job:
     watch: Watch
 
 
+@runtime_checkable
 class BuildTool(Protocol):
-    """Turns orders into artefacts."""
-
-    @property
-    def name(self) -> str:
-        """What SERPENT_BUILD_TOOL calls it."""
+    """Turns orders into artefacts; made without arguments, see `avalanche.agent.tools.choice`."""
 
     def build(self, job: Job) -> tuple[ArtefactInfo, ...]:
         """Builds, leaving exactly the artefacts it lists in `job.workspace.artefacts_dir`.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from avalanche.agent import buildroot
@@ -19,11 +18,8 @@ from serpent_infra.formats.script.plan import BuildPlan, plan_build
 from serpent_infra.wire.reports import ArtefactInfo, FailureKind
 
 
-@dataclass(frozen=True)
 class Builtin:
     """Builds with gcc and the programs of the base image."""
-
-    name: str = "builtin"
 
     def build(self, job: Job) -> tuple[ArtefactInfo, ...]:
         """Builds an order, see `BuildTool.build`."""
