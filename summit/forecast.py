@@ -18,6 +18,7 @@ _NORMAL = NormalDist()
 _Z90 = _NORMAL.inv_cdf(0.9)
 _COMMON = 0.05  # of the time: what makes all builds late together, a slow day, does not average out
 _SHORTEST = 0.001  # seconds; nothing takes no time at all
+_ROUNDING = 1e-12  # of a sum: the same numbers added in another order are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,7 @@ class _Ahead:
             # When a slot falls free the others are, on average, in the middle of a build.
             doubt = caution * (excess + (_COMMON * seconds if excess else 0.0))
             done = seconds + doubt - (slots - 1) * seconds / (2 * count)
-            if done <= moment * slots:
+            if done <= moment * slots + _ROUNDING * done:
                 return moment
             moment = max(done / slots, moment + _SHORTEST)
 
