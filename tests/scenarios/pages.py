@@ -30,7 +30,6 @@ def pages(farm: Farm) -> dict[str, str]:
         "repository": reverse("summit:repository_detail", args=collection),
         "repository-broken": reverse("summit:repository_detail", args=collection) + "?state=broken",
         "repository-webhook": reverse("summit:repository_webhook", args=collection),
-        "repository-webhook": reverse("summit:repository_webhook", args=collection),
         "recipe": reverse("summit:recipe_detail", args=[*collection, "curl"]),
         "recipe-broken": reverse("summit:recipe_detail", args=[*collection, "nano"]),
         "builds": reverse("summit:build_list"),
