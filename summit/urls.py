@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queue/", queue.queue, name="queue"),
     path("submissions/<int:pk>/", submissions.submission_detail, name="submission_detail"),
     path("submissions/<int:pk>/review/", submissions.submission_review, name="submission_review"),
+    path("submissions/<int:pk>/impact/", submissions.submission_impact, name="submission_impact"),
     path("submissions/<int:pk>/mark-security/", submissions.submission_mark, name="submission_mark"),
     path("submissions/<int:pk>/unmark-security/", submissions.submission_unmark, name="submission_unmark"),
 ]

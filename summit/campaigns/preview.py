@@ -58,7 +58,11 @@ def makespan(work: float, longest_chain: float, slots: int) -> float | None:
 
 def preview(profile: Profile, kind: CampaignKind, argument: str, *, user: Viewer, at: datetime) -> Preview:
     """Says what a campaign would do, changing nothing; raises `BadArgument`."""
-    selection = select(profile, kind, argument, user=user)
+    return preview_of(profile, select(profile, kind, argument, user=user), at=at)
+
+
+def preview_of(profile: Profile, selection: Selection, *, at: datetime) -> Preview:
+    """Says what rebuilding a selection would mean."""
     members = selection.members
     times = planning.estimates_of(profile, [member.name for member in members])
     offer = publishing.offer_to(profile)

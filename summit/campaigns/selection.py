@@ -65,6 +65,14 @@ def select(
     return _divide((known[key] for key in meant), stream)
 
 
+def reach(profile: Profile, recipes: Collection[int], *, user: Viewer) -> Selection:
+    """Chooses what is built, at any distance, with something that these recipes provide, published or not."""
+    known = _recipes(profile, user)
+    found = dependants(read_tree(profile.project_id, architecture=profile.architecture), recipes, is_far=True)
+    meant = sorted(found & known.keys(), key=lambda key: (known[key].name, key))
+    return Selection(members=tuple(known[key] for key in meant), left_out=())
+
+
 def _recipes(profile: Profile, user: Viewer) -> dict[int, Member]:
     """Reads the recipes that may be built for the profile's architecture."""
     rows = Recipe.objects.buildable().filter(
@@ -95,14 +103,14 @@ def _meant(
         case _:
             [one] = _named([argument], known)
             tree = read_tree(profile.project_id, architecture=profile.architecture)
-            found = dependants(tree, one, is_far=kind == CampaignKind.REACH)
+            found = dependants(tree, {one}, is_far=kind == CampaignKind.REACH)
     return sorted((key for key in found if key in known), key=lambda key: (known[key].name, key))
 
 
-def dependants(tree: Tree, recipe: int, *, is_far: bool) -> set[int]:
-    """Finds the recipes whose build or check needs something that this one provides, directly or at any distance.
+def dependants(tree: Tree, recipes: Collection[int], *, is_far: bool) -> set[int]:
+    """Finds the recipes whose build or check needs something that these provide, directly or at any distance.
 
-    The recipe itself is not among them, not even where it is part of a cycle.
+    These themselves are not among them, not even where they are part of a cycle.
     """
     users: dict[Capability, set[int]] = {}
     for key, one in tree.items():
@@ -110,11 +118,12 @@ def dependants(tree: Tree, recipe: int, *, is_far: bool) -> set[int]:
             if need.usage in _BUILT_WITH:
                 users.setdefault(need.capability, set()).add(key)
     found: set[int] = set()
-    frontier = {recipe}
+    start = set(recipes) & tree.keys()
+    frontier = start
     while frontier:
         provided = {capability for key in frontier for capability in tree[key].provides}
         reached = {key for capability in provided for key in users.get(capability, ())}
-        frontier = reached - found - {recipe}
+        frontier = reached - found - start
         found |= frontier
         if not is_far:
             break

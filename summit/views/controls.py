@@ -53,7 +53,7 @@ def switch(subject: Project | Profile) -> Order:
 def marking(submission: Submission) -> Order:
     """Gives the button that marks a submission as security, or takes the mark away."""
     if submission.is_security:
-        return Order(reverse("summit:submission_unmark", args=[submission.pk]), "No security fix")
+        return Order(reverse("summit:submission_unmark", args=[submission.pk]), "Remove the security mark")
     return Order(reverse("summit:submission_mark", args=[submission.pk]), "Mark as security")
 
 

@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from serpent_infra.accounts.people import signed_in
 from serpent_infra.views import conflict
 from summit import lifecycle, permissions, security
+from summit.campaigns.impact import impacts
 from summit.forms import ReasonForm, ReviewForm, VerdictForm
 from summit.models import Submission, Verdict
 from summit.states import IllegalTransition
@@ -42,6 +44,21 @@ def submission_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "form": ReviewForm(),
     }
     return render(request, "summit/submission_detail.html", context)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def submission_impact(request: HttpRequest, pk: int) -> HttpResponse:
+    """Says what is built with what a submission changes; a page of its own, as a large tree takes a while."""
+    submission = get_object_or_404(Submission.objects.visible_to(request.user), pk=pk)
+    context = {
+        "section": "builds",
+        "submission": submission,
+        "impacts": impacts(submission, user=request.user, at=timezone.now()),
+    }
+    is_fragment = bool(getattr(request, "htmx", False))
+    return render(request, "summit/_impact.html" if is_fragment else "summit/submission_impact.html", context)
 
 
 @login_required

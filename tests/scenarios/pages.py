@@ -48,6 +48,7 @@ def pages(farm: Farm) -> dict[str, str]:
             else {}
         ),
         "submission": farm.submission.get_absolute_url(),
+        "submission-impact": reverse("summit:submission_impact", args=[farm.submission.pk]),
         "builders": reverse("avalanche:builder_list"),
         "builder": reverse("avalanche:builder_detail", args=["anvil"]),
         "builder-silent": reverse("avalanche:builder_detail", args=["kiln"]),
