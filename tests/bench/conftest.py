@@ -1,7 +1,9 @@
 """A farm with a project, and a farmhand in it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -36,15 +38,14 @@ class Bench:
         self.collection.push("Add tiny recipes")
 
 
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """One farm for all measurements: a project whose one recipe, `tiny`, is published."""
-    place = tmp_path_factory.mktemp("bench")
+@contextmanager
+def open_bench(place: Path, **settings: str) -> Iterator[Bench]:
+    """Runs a farm with a project whose one recipe, `tiny`, is published."""
     write_tiny_recipes(place / "recipes", ["tiny"])
     collection = Collection(place / "git")
     collection.create(place / "recipes")
     # The sweeps keep their usual pace: what is measured must not live by them.
-    environment = farm_environment(place / "state", SERPENT_SWEEP_SECONDS="5")
+    environment = farm_environment(place / "state", SERPENT_SWEEP_SECONDS="5", **settings)
     with running_farm(["up"], environment) as farm:
         farm.wait_until(lambda: _has_builder(farm), seconds=120, what="a hub with a builder")
         farm.manage("add_project", PROJECT)
@@ -52,11 +53,18 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         farmhand = Farmhand(environment)
         try:
             measured = Bench(farm=farm, collection=collection, farmhand=farmhand)
-            farm.wait_until(lambda: len(farmhand.builds()) == 1, seconds=90, what="the first build")
+            farm.wait_until(lambda: farmhand.ended_builds() == 1, seconds=90, what="the first build")
             measured.wait_until_idle(seconds=60)
             yield measured
         finally:
             farmhand.stop()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A farm for a module's measurements; none is left running beside those of others."""
+    with open_bench(tmp_path_factory.mktemp("bench")) as opened:
+        yield opened
 
 
 def _has_builder(farm: RunningFarm) -> bool:

@@ -56,6 +56,11 @@ class Farmhand:
             row |= {name: _moment(value) for name, value in row.items() if name.endswith("_at")}
         return [Build(**row) for row in rows]
 
+    def ended_builds(self) -> int:
+        """Counts the ended attempts."""
+        count: int = self._ask({"ended": True})
+        return count
+
     def open_builds(self) -> int:
         """Counts the builds that are not over."""
         count: int = self._ask({"open": True})
@@ -100,7 +105,13 @@ def _answer(request: dict[str, Any]) -> object:
         return None
     if "open" in request:
         return BuildTask.objects.open().count()
-    return _ended_builds()
+    return _count_ended() if "ended" in request else _ended_builds()
+
+
+def _count_ended() -> int:
+    from avalanche.models import Attempt  # noqa: PLC0415 - only after setup
+
+    return Attempt.objects.closed().count()
 
 
 def _ended_builds() -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from tests.e2e.running_farm import ROOT, farm_environment
 
 pytestmark = [pytest.mark.bench, pytest.mark.real_data]
 
-SIZES = (1_737, 17_370, 150_000)
+SIZES = (1_737, 150_000)
 
 
 def test_from_the_end_of_a_build_to_the_next(recipe_tree: Path, tmp_path: Path) -> None:
