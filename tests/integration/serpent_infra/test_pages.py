@@ -18,7 +18,10 @@ LENIENT = {
     "addresses",
     "second-factor",
 }
-ONLY_SIGNED_IN = {"campaign-new", "profile", "repository-webhook", "sign-out", "password", "addresses", "second-factor"}
+ONLY_SIGNED_IN = {
+    *("campaign-new", "submission-impact", "repository-webhook"),
+    *("profile", "sign-out", "password", "addresses", "second-factor"),
+}
 
 
 def check(html: str) -> None:
