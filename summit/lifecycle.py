@@ -23,7 +23,9 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
         ordering.lock(task.profile)
         task.complete(version=version, at=at)
         waiting = TaskEdge.objects.unmet().filter(needs=task)
-        BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0).update(blockers=F("blockers") - 1)
+        nearer = BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0)
+        if nearer.update(blockers=F("blockers") - 1):
+            doorbell.ring(doorbell.DISPATCH)
         waiting.update(satisfied_at=at)
         unsure = BuildTask.objects.filter(
             profile=task.profile,
@@ -36,7 +38,6 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
             Campaign.objects.filter(pk=task.campaign.pk).update(order_requested_at=at)
         elif task.campaign is None and (unsure or task.commit != task.recipe.commit):
             _request_plan(task.profile, at=at)
-        doorbell.ring(doorbell.DISPATCH)
 
 
 def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:

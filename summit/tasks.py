@@ -66,9 +66,8 @@ def settle(*, attempt: str, **_extra: object) -> None:
 
 @shared_task(name="summit.settle_import")
 def settle_import(*, reference: str, **_extra: object) -> None:
-    """Settles a closed import, and gives its dependants to free slots at once."""
+    """Settles a closed import; it frees no slot, and where it brings others nearer, that rings for a dispatch."""
     settling.settle_import(reference, at=timezone.now())
-    dispatching.dispatch(at=timezone.now())
 
 
 @shared_task(name="summit.sweep")

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from serpent_infra.wire.reports import FailureKind
-from summit import dispatch, lifecycle, planning, settling
+from summit import dispatch, doorbell, lifecycle, planning, settling
 from summit.models import AttemptRef, BuildTask, Profile, Repository, TaskEdge
 from summit.needs import EdgeKind
 from summit.states import IllegalTransition, TaskStatus
@@ -60,6 +61,25 @@ def test_a_dependency_is_built_and_published_before_its_dependant(
     assert set(statuses().values()) == {"completed"}
     assert fleet.released == set(fleet.orders)
     assert planning.plan(profile, at=AT).created == 0
+
+
+def test_the_end_of_a_build_rings_for_a_dispatch_where_others_waited_for_it(
+    profile: Profile,
+    repository: Repository,
+    fleet: FakeFleet,
+    vessel: FakeRepository,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    make_recipe(repository, "zlib", provides=["pkgconfig(zlib)"])
+    make_recipe(repository, "libpng", needs=["pkgconfig(zlib)"])
+    fleet.add_slots(count=2)
+    planning.plan(profile, at=AT)
+    for name, expected in {"zlib": [doorbell.DISPATCH], "libpng": []}.items():
+        dispatch.dispatch(at=AT)
+        with django_capture_on_commit_callbacks() as callbacks:
+            build(fleet, vessel, name, f"pkgconfig({name})")
+        # on_commit was given a partial
+        assert [callback.args[0] for callback in callbacks] == expected  # type: ignore[attr-defined]
 
 
 def test_what_is_asked_for_twice_happens_once(
