@@ -1,9 +1,10 @@
 """The agent's client against the hub itself, over HTTP."""
 
+import gc
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -38,6 +39,20 @@ from tests.factories.avalanche import (
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _threads_end_before_the_server() -> Iterator[None]:
+    """Ends the live server's threads while they may still close their session of the database.
+
+    A `requests.Session` ends its kept connections only when it is collected, whatever its `close` says; until then a
+    thread of the server serves them. Later PostgreSQL would not drop the database, or the thread not be let to close.
+    """
+    yield
+    gc.collect()
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=5)
 
 
 @pytest.fixture(autouse=True)
