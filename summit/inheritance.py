@@ -5,10 +5,11 @@ waited for although something published would have done: that stands in the edge
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db.models import Q
 
-from summit.models import BuildTask, Submission, TaskEdge
+from summit.models import BuildTask, Submission, TaskEdge, moves
 from summit.needs import EdgeKind, Usage
 from summit.states import WAITING, TaskStatus
 
@@ -16,7 +17,7 @@ _CHUNK = 1000
 _NOT_GOING = {TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.REJECTED, TaskStatus.IN_REVIEW}
 
 
-def inherit(successors: Mapping[int, BuildTask]) -> None:
+def inherit(successors: Mapping[int, BuildTask], *, at: datetime) -> None:
     """Hands on the unmet needs of replaced tasks (by their keys), before the order is computed anew."""
     edges = TaskEdge.objects.unmet().exclude(usage=Usage.IMPLIED)
     edges = edges.filter(Q(task__in=successors) | Q(needs__in=successors))
@@ -36,16 +37,19 @@ def inherit(successors: Mapping[int, BuildTask]) -> None:
         ignore_conflicts=True,
     )
     hurried = BuildTask.objects.filter(pk__in=successors, is_expedited=True).values_list("pk", flat=True)
-    BuildTask.objects.filter(pk__in=[successors[key].pk for key in hurried]).update(is_expedited=True)
-    _mend(successors)
+    first = dict.fromkeys((successors[key].pk for key in hurried), "first, as the build was whose place it took")
+    moves.expedite(BuildTask.objects.all(), first, actor=None, at=at)
+    _mend(successors, at=at)
 
 
-def _mend(successors: Mapping[int, BuildTask]) -> None:
+def _mend(successors: Mapping[int, BuildTask], *, at: datetime) -> None:
     """Lets a newer commit be security where the one that it replaces is: that was not published, so it mends both."""
     replaced = BuildTask.objects.filter(pk__in=successors, submission__is_security=True).values_list("pk", flat=True)
     mending = {successors[key].submission_id for key in replaced}
     Submission.objects.filter(pk__in=mending).update(is_security=True)
-    BuildTask.objects.open().filter(submission__in=mending).update(is_security=True)
+    marked = BuildTask.objects.open().filter(submission__in=mending, is_security=False).values_list("pk", flat=True)
+    told = dict.fromkeys(marked, "marked as security, as a build was whose place its submission took")
+    moves.mark_security(BuildTask.objects.all(), told, is_security=True, actor=None, at=at)
 
 
 def _now(key: int, successors: Mapping[int, BuildTask]) -> int:

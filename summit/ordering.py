@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from serpent_infra.formats.dependency import Capability, Kind
 from summit import bulk, doorbell, publishing
-from summit.models import BuildTask, Campaign, Dependency, Profile, Provider, TaskEdge
+from summit.models import BuildTask, Campaign, Dependency, Profile, Provider, TaskEdge, moves
 from summit.needs import Edge, EdgeKind, Need, Node, Usage
 from summit.queue import Order, order
 from summit.states import IN_PROGRESS, WAITING, TaskStatus
@@ -61,7 +61,7 @@ def reorder(profile: Profile, *, campaign: Campaign | None = None, at: datetime)
         _store_edges(wanted, edges, offer)
         _store_tasks(tasks, waiting, found, wanted.values())
         _store_blocks(tasks, waiting, found, at=at)
-        _inherit_security(tasks, waiting, found)
+        _inherit_security(tasks, waiting, found, at=at)
         doorbell.ring(doorbell.DISPATCH)
     return found
 
@@ -201,14 +201,16 @@ def _store_blocks(tasks: Mapping[int, BuildTask], waiting: set[int], found: Orde
     BuildTask.objects.unblock_all(free, sentence="what stopped it is gone", at=at)
 
 
-def _inherit_security(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order) -> None:
+def _inherit_security(tasks: Mapping[int, BuildTask], waiting: set[int], found: Order, *, at: datetime) -> None:
     """Lets what a security build waits for go with it."""
-    known = {key for key in waiting if tasks[key].is_security}
-    reached, frontier = set(known), list(known)
+    frontier = sorted(key for key in waiting if tasks[key].is_security)
+    reached, told = set(frontier), {}
     while frontier:
         key = frontier.pop()
-        needs = (found.wants[key].keys() - found.staged.get(key, set())) & waiting
-        frontier.extend(needs - reached)
+        needs = ((found.wants[key].keys() - found.staged.get(key, set())) & waiting) - reached
+        sentence = f"marked as security, because {tasks[key].source_name} waits for it"
+        told.update(dict.fromkeys(needs, sentence))
+        frontier.extend(sorted(needs))
         reached |= needs
-    if reached - known:
-        BuildTask.objects.filter(pk__in=reached - known).update(is_security=True)
+    if told:
+        moves.mark_security(BuildTask.objects.all(), told, is_security=True, actor=None, at=at)

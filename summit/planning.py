@@ -75,7 +75,7 @@ def plan(profile: Profile, *, at: datetime) -> Plan:
         wanted, replaced = _choose(profile, found)
         superseded += _supersede(replaced, at=at)
         tasks = _create(profile, wanted, at=at)
-        _link(replaced, tasks)
+        _link(replaced, tasks, at=at)
         ordering.reorder(profile, at=at)
         # Whoever asks from now on waits for the lock, so that no request is lost between reading and this.
         profile.plan_requested_at, profile.planned_at, profile.planned_version = None, at, stream.version
@@ -156,13 +156,13 @@ def _try_supersede(task: BuildTask, sentence: str, *, at: datetime) -> int:
     return 1
 
 
-def _link(replaced: Iterable[BuildTask], tasks: Iterable[BuildTask]) -> None:
+def _link(replaced: Iterable[BuildTask], tasks: Iterable[BuildTask], *, at: datetime) -> None:
     """Says which task took the place of each, and lets it inherit what that one waited for."""
     successors = {task.recipe_id: task for task in tasks}
     found = {task.pk: successors[task.recipe_id] for task in replaced if task.recipe_id in successors}
     for key, successor in found.items():
         BuildTask.objects.filter(pk=key).update(superseded_by=successor)
-    inherit(found)
+    inherit(found, at=at)
 
 
 def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[BuildTask]:

@@ -51,7 +51,9 @@ def cancel(tasks: "BuildTaskQuerySet", *, actor: "User | None", sentence: str, a
     return move(tasks, TaskStatus.CANCELLED, WAITING, changes, actor=actor, at=at)
 
 
-def expedite(tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, actor: "User", at: datetime) -> set[int]:
+def expedite(
+    tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, actor: "User | None", at: datetime
+) -> set[int]:
     """Puts waiting ones before all others and says which were moved; by id the sentence."""
     from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
 
@@ -71,7 +73,7 @@ def expedite(tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, actor:
 
 
 def mark_security(
-    tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, is_security: bool, actor: "User", at: datetime
+    tasks: "BuildTaskQuerySet", sentences: Mapping[int, str], *, is_security: bool, actor: "User | None", at: datetime
 ) -> None:
     """Marks builds as security, or takes the mark away, and tells each of it: by id the sentence.
 

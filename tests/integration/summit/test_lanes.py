@@ -258,3 +258,5 @@ def test_what_a_security_build_waits_for_goes_with_it(profile: Profile, reposito
     assert TaskEdge.objects.count() == 2
     marked = BuildTask.objects.filter(is_security=True).values_list("source_name", flat=True)
     assert set(marked) == {"zlib", "openssl"}
+    told = BuildTask.objects.get(source_name="zlib").events.order_by("-pk")[0]
+    assert (told.actor, told.sentence) == (None, "marked as security, because openssl waits for it")

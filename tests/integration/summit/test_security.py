@@ -186,5 +186,7 @@ def test_a_newer_commit_mends_what_the_one_it_replaces_was_to_mend(
     newer = BuildTask.objects.open().get(source_name="openssl")
     assert newer.pk != tasks["openssl"].pk
     assert (newer.is_security, newer.submission.is_security) == (True, True)
+    told = newer.events.get(sentence__startswith="marked as security")
+    assert told.actor is None
     security.unmark(newer.submission, actor=grace, at=AT)
     assert not BuildTask.objects.open().filter(is_security=True).exists()

@@ -128,6 +128,7 @@ def test_haste_is_inherited(profile: Profile, repository: Repository) -> None:
     release_again(zlib)
     planning.plan(profile, at=AT)
     assert open_task("zlib").is_expedited
+    assert open_task("zlib").events.filter(actor=None, sentence__startswith="first, as the build was").exists()
 
 
 # What is built is what was approved
