@@ -139,10 +139,10 @@ def test_what_is_settled_cancelled_swept_and_retried_at_once_happens_once(profil
 
 
 def test_a_crowd_of_hub_processes_brings_a_whole_farm_to_its_end(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World(7, tmp_path)
-    install(world, monkeypatch, settings, tmp_path)
+    install(world, monkeypatch, tmp_path)
     world.found()
     rough = Weather(lost=0.1, doubled=0.3, unreachable=0.05, unanswered=0.05, build=0.1)
     world.broker.weather = world.fleet.weather = rough

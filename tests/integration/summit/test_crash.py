@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import connection, transaction
-from pytest_django import Settings
 
 from serpent_infra.accounts.models import User
 from tests.integration.summit.storm.installation import install
@@ -18,10 +17,10 @@ QUICK_SEEDS = range(3)
 SLOW_SEEDS = range(100, 300)
 
 
-def weather_the_storm(seed: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, directory: Path) -> World:
+def weather_the_storm(seed: int, monkeypatch: pytest.MonkeyPatch, directory: Path) -> World:
     """Runs one farm from its seed through the storm and into the calm, and checks it on the way."""
     world = World(seed, directory)
-    install(world, monkeypatch, settings, directory)
+    install(world, monkeypatch, directory)
     try:
         world.found()
         world.rage(STEPS)
@@ -48,16 +47,16 @@ def wipe() -> None:
 
 @pytest.mark.parametrize("seed", QUICK_SEEDS)
 def test_a_farm_in_a_storm_loses_nothing_and_does_nothing_twice(
-    seed: int, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+    seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    world = weather_the_storm(seed, monkeypatch, settings, tmp_path)
+    world = weather_the_storm(seed, monkeypatch, tmp_path)
     assert world.fate.deaths
 
 
 @pytest.mark.slow
-def test_hundreds_of_storms(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
+def test_hundreds_of_storms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     deaths = 0
     for seed in SLOW_SEEDS:
         wipe()
-        deaths += weather_the_storm(seed, monkeypatch, settings, tmp_path / str(seed)).fate.deaths
+        deaths += weather_the_storm(seed, monkeypatch, tmp_path / str(seed)).fate.deaths
     assert deaths > len(SLOW_SEEDS)

@@ -25,10 +25,10 @@ SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     """A calm farm of one recipe whose messages arrive only when a test delivers them."""
     farm = World(1, tmp_path)
-    install(farm, monkeypatch, settings, tmp_path)
+    install(farm, monkeypatch, tmp_path)
     farm.found()
     Repository.objects.update(needs_review=False)
     Recipe.objects.exclude(name="nano").delete()

@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 import pytest
-from pytest_django import Settings
+from django.conf import settings
 
 from avalanche import enrolment
 from serpent_infra import bells
@@ -17,10 +17,10 @@ from vessel import intake, tree
 from vessel.models import Version
 
 
-def install(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings, directory: Path) -> None:
+def install(world: World, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     """Makes the hub of this process the hub of that farm, until `monkeypatch` is undone."""
     for name in ("PUBLIC", "IMPORTS", "SECRETS", "LOGS", "MIRRORS"):
-        setattr(settings, f"SERPENT_{name}_DIR", directory / name.lower())
+        monkeypatch.setattr(settings, f"SERPENT_{name}_DIR", directory / name.lower())
     numbers = Random(world.seed)  # noqa: S311 - names that a seed repeats
     monkeypatch.setattr("django.utils.timezone.now", world.clock.now)
     monkeypatch.setattr(bells, "_ring", world.broker.ring)
