@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from avalanche.models import Attempt
 from avalanche.tasks import sweep as sweep_attempts
