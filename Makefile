@@ -42,7 +42,7 @@ lint: $(READY) ## Check style, imports, templates and migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/djlint --check --lint --quiet templates
+	@$(BIN)/djlint --check --lint templates
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@SERPENT_ROLE=builder $(BIN)/python manage.py check
 
