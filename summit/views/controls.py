@@ -1,4 +1,4 @@
-"""What a person may order on the pages: of a build (retry, first, give up, cancel), a submission, a project or profile."""
+"""What a person may order on the pages: of a build (retry, first, give up, cancel), submission, project or profile."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
