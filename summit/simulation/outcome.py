@@ -7,7 +7,7 @@ from statistics import median
 
 from summit.scheduler import Slot
 from summit.simulation.bounds import graph_bound, lower_bound
-from summit.simulation.replay import Timeline
+from summit.simulation.farm import Timeline
 from summit.simulation.workload import Workload
 
 

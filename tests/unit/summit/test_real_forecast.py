@@ -12,9 +12,10 @@ from serpent_infra.formats.dependency import Capability
 from summit.forecast import Work, forecast
 from summit.needs import Node
 from summit.queue import order
+from summit.simulation.farm import Timeline
 from summit.simulation.fleets import uniform
 from summit.simulation.policies import critical_path
-from summit.simulation.replay import Timeline, replay
+from summit.simulation.replay import replay
 from summit.simulation.trees import read_tree
 from summit.simulation.workload import Job, Workload, draw, waited_for
 
