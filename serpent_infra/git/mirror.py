@@ -22,6 +22,7 @@ from serpent_infra.git.trees import Changes, CommitInfo, RecipeEntry, compare, d
 BLOB_LIMIT = 64 * 2**20
 README_LIMIT = 2**20
 _REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_DEFAULT = re.compile(r"^ref: (refs/heads/\S+)\tHEAD$", re.MULTILINE)  # as `git ls-remote --symref` says it
 _README = re.compile(r"readme(\.(md|markdown|txt|rst))?\Z", re.IGNORECASE)
 # Locks and half-written files that git leaves when it is killed; all who write here hold our own lock.
 _STALE = ("*.lock", "gc.pid", "refs/**/*.lock", "objects/**/tmp_*", "objects/**/*.lock")
@@ -66,11 +67,12 @@ class Mirror:
 
     # Bringing it up to date
 
-    def fetch(self, *, timeout: float) -> None:
+    def fetch(self, *, timeout: float, asks_default: bool = False) -> None:
         """Brings all branches and tags, dropping those that are gone; clones first where there is no sound mirror.
 
-        A mirror that is broken is rebuilt aside and swapped in; one whose origin cannot be reached is left as it is.
-        Of two processes the second waits. Raises `GitError` after `timeout` seconds in all.
+        With `asks_default` the origin is asked, too, which branch is its default now. A mirror that is broken is
+        rebuilt aside and swapped in; one whose origin cannot be reached is left as it is. Of two processes the second
+        waits. Raises `GitError` after `timeout` seconds in all.
         """
         if self.origin_uri.startswith("-") or not self.origin_uri.strip():
             raise GitError(f"{self.origin_uri!r} is no address of a git repository")
@@ -88,6 +90,8 @@ class Mirror:
                         leftover.unlink(missing_ok=True)
                 try:
                     self._update(until)
+                    if asks_default:
+                        self._follow_default(until)
                 except GitError:
                     run_git("ls-remote", "--heads", "--", self.origin_uri, timeout=until - time.monotonic())
                     # The origin answers, so the fault is in the mirror.
@@ -125,6 +129,13 @@ class Mirror:
         self._opened = None
         for branch in self._branches():
             find_commit(self._repository(), str(self._repository().branches.local[branch].target)).tree  # noqa: B018
+
+    def _follow_default(self, until: float) -> None:
+        """Points HEAD to the origin's default branch: git does so when it clones, and never again."""
+        told = run_git("ls-remote", "--symref", "--", self.origin_uri, "HEAD", timeout=until - time.monotonic())
+        found = _DEFAULT.search(told)
+        if found is not None:
+            self._repository().set_head(found[1])
 
     def _rebuild(self, until: float) -> None:
         fresh = self.path.with_name(f".{self.path.name}.{uuid4().hex}.aside")

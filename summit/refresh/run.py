@@ -69,7 +69,7 @@ def refresh_repository(repository: Repository, *, at: datetime, everything: bool
 def _refresh(repository: Repository, *, at: datetime, everything: bool) -> Outcome:
     until = time.monotonic() + settings.SERPENT_GIT_TIMEOUT
     mirror = mirror_of(repository)
-    mirror.fetch(timeout=until - time.monotonic())
+    mirror.fetch(timeout=until - time.monotonic(), asks_default=not repository.branch)
     new = mirror.resolve(repository.branch)
     old = "" if everything else repository.commit
     if new == old:

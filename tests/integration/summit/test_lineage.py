@@ -99,6 +99,19 @@ def test_a_waiting_build_is_withdrawn_when_its_name_turns_out_to_be_taken(
 # What became of the mirror
 
 
+def test_a_repository_of_the_default_branch_follows_it_when_it_is_renamed(
+    repository: Repository, tree: GitTree
+) -> None:
+    Repository.objects.update(branch="")
+    repository.refresh_from_db()
+    tree.git("branch", "-m", "main", "trunk")
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.commit()
+    outcome = refresh_repository(repository, at=AT)
+    assert (outcome.read, outcome.error) == (1, "")
+    assert Recipe.objects.get(name="nano").release == 2
+
+
 def test_a_mirror_that_lost_an_object_is_rebuilt_in_the_same_refresh(repository: Repository, tree: GitTree) -> None:
     mirror = mirror_of(repository)
     place = mirror.path / "objects/pack"

@@ -53,6 +53,25 @@ def test_a_fetch_brings_new_commits_and_branches_and_drops_those_that_are_gone(t
         mirror.resolve("next")
 
 
+def test_the_default_branch_is_the_one_that_the_origin_says_now(tree: GitTree, mirror: Mirror) -> None:
+    tree.git("checkout", "--quiet", "-b", "trunk")
+    moved = tree.commit("Go on elsewhere")
+    mirror.fetch(timeout=TIMEOUT)
+    assert mirror.resolve("") == mirror.resolve("main"), "it was not asked"
+    mirror.fetch(timeout=TIMEOUT, asks_default=True)
+    assert mirror.resolve("") == moved
+    tree.git("branch", "-D", "main")
+    tree.git("branch", "-m", "trunk", "next")
+    mirror.fetch(timeout=TIMEOUT, asks_default=True)
+    assert mirror.resolve("") == mirror.resolve("next") == moved
+
+
+def test_an_origin_without_a_default_branch_leaves_that_of_the_mirror(tree: GitTree, mirror: Mirror) -> None:
+    tree.git("symbolic-ref", "HEAD", "refs/heads/nowhere")
+    mirror.fetch(timeout=TIMEOUT, asks_default=True)
+    assert mirror.resolve("") == mirror.resolve("main")
+
+
 def test_rewritten_history_is_followed(tree: GitTree, mirror: Mirror) -> None:
     tree.git("commit", "--quiet", "--amend", "-m", "Begin again")
     mirror.fetch(timeout=TIMEOUT)
