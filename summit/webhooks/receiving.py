@@ -57,8 +57,9 @@ def receive(
 
 
 def prune(*, at: datetime) -> int:
-    """Forgets deliveries that came long ago."""
-    count, _ = Delivery.objects.filter(received_at__lt=at - KEPT_FOR).delete()
+    """Forgets deliveries that asked for nothing, long after they came; the others must never count again."""
+    old = Delivery.objects.filter(received_at__lt=at - KEPT_FOR).exclude(outcome=DeliveryOutcome.ACCEPTED)
+    count, _ = old.delete()
     return count
 
 

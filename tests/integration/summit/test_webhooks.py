@@ -265,7 +265,16 @@ def test_no_row_holds_the_secret(secret: str) -> None:
     assert secret not in django_serializers.serialize("json", rows)
 
 
-def test_deliveries_are_forgotten_after_a_month(repository: Repository, secret: str) -> None:
+def test_a_replay_is_refused_however_late_it_comes(repository: Repository, secret: str) -> None:
+    deliver(push(), sign(secret, push()))
+    Delivery.objects.update(received_at=timezone.now() - timedelta(days=4000))
+    Repository.objects.update(refresh_requested_at=None)
+    refresh_repositories()
+    assert deliver(push(), sign(secret, push()), identifier="d-2").status_code == 409
+    assert not is_asked_for(repository)
+
+
+def test_deliveries_that_asked_for_nothing_are_forgotten_after_a_month(repository: Repository, secret: str) -> None:
     now = timezone.now()
     for days in (1, 29, 31):
         Delivery.objects.create(
