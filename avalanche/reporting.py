@@ -10,7 +10,7 @@ from avalanche import doorbell, leases, logs
 from avalanche.models import Artefact, Attempt, PhaseTime, Report
 from avalanche.refusals import AttemptClosed, InvalidField
 from avalanche.states import IllegalTransition
-from serpent_infra.wire.reports import BuildReport, Outcome
+from serpent_infra.wire.reports import MANIFEST_BYTES, BuildReport, Outcome
 
 MOST_ARTEFACTS = 4096
 MOST_PHASES = 256
@@ -89,5 +89,9 @@ def _check(attempt: Attempt, report: BuildReport) -> None:
         raise InvalidField("artefacts", "name a file twice")
     if sum(file.size for file in report.artefacts) > settings.SERPENT_ARTEFACT_BYTES:
         raise InvalidField("artefacts", f"are larger than {settings.SERPENT_ARTEFACT_BYTES} bytes")
+    if sum(len(file.data) for file in report.manifests) > MANIFEST_BYTES:
+        raise InvalidField("manifests", f"are larger than {MANIFEST_BYTES} bytes")
+    if len({file.name for file in report.manifests}) != len(report.manifests):
+        raise InvalidField("manifests", "name a file twice")
     if len(report.phases) > MOST_PHASES:
         raise InvalidField("phases", f"are more than {MOST_PHASES}")

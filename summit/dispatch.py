@@ -227,7 +227,14 @@ def _order(task: BuildTask, attempt: UUID, remotes: tuple[RemoteIndex, ...]) -> 
             silence_seconds=settings.SERPENT_SILENCE_SECONDS,
             log_bytes=settings.SERPENT_LOG_BYTES,
         ),
+        verify_manifest=_is_held_to_manifest(task),
     )
+
+
+def _is_held_to_manifest(task: BuildTask) -> bool:
+    """Says whether a build fails by its manifest: no test does, and no rebuild, made because things have moved."""
+    is_first = task.build_release == 1
+    return is_first and task.purpose == Purpose.OFFICIAL and task.profile.verifies_manifests
 
 
 def who_could_take(profile: Profile, *, at: datetime) -> list[BuilderStatus]:

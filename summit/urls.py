@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COLLECTION}/<str:name>", recipes.recipe_detail, name="recipe_detail"),
     path("builds/", builds.build_list, name="build_list"),
     path("builds/<int:pk>/", builds.build_detail, name="build_detail"),
+    path("builds/<int:pk>/attempts/<int:number>/<str:name>", builds.build_manifest, name="build_manifest"),
     path("builds/<int:pk>/retry/", controls.build_retry, name="build_retry"),
     path("builds/<int:pk>/cancel/", controls.build_cancel, name="build_cancel"),
     path("builds/<int:pk>/expedite/", controls.build_expedite, name="build_expedite"),

@@ -8,7 +8,8 @@ from avalanche.agent.journal import Journal
 from avalanche.agent.limits import FAILURES, BuildStopped, Stopped, Watch
 from avalanche.agent.sandbox.protocol import SandboxFailed
 from avalanche.agent.tools.protocol import BuildFailed
-from serpent_infra.wire.reports import ArtefactInfo, BuildReport, Failure, FailureKind, Outcome
+from avalanche.agent.workspace import Workspace
+from serpent_infra.wire.reports import ArtefactInfo, BuildReport, BuiltManifest, Failure, FailureKind, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,13 @@ def failure_of(error: Exception, *, watch: Watch, phase: str) -> Failure | None:
             return _failure(FailureKind.SANDBOX, f"The builder failed: {type(error).__name__}: {error}", phase)
 
 
+def proposals(place: Workspace) -> tuple[BuiltManifest, ...]:
+    """Reads the manifests that the tool laid out for the packager, by name."""
+    return tuple(
+        BuiltManifest(name=path.name, data=path.read_bytes()) for path in sorted(place.proposals_dir.iterdir())
+    )
+
+
 def report(
     *,
     attempt: UUID,
@@ -50,6 +58,7 @@ def report(
     isolation: str,
     journal: Journal,
     artefacts: tuple[ArtefactInfo, ...] = (),
+    manifests: tuple[BuiltManifest, ...] = (),
     failure: Failure | None = None,
     is_cancelled: bool = False,
 ) -> BuildReport:
@@ -64,6 +73,7 @@ def report(
         log_size=journal.size,
         phases=tuple(journal.phases),
         artefacts=artefacts if outcome is Outcome.SUCCEEDED else (),
+        manifests=() if is_cancelled else manifests,
         failure=failure,
     )
 

@@ -18,7 +18,7 @@ from avalanche.agent.hub import HubRefused, HubUnreachable
 from avalanche.agent.journal import Journal
 from avalanche.agent.lease import RENEW_SECONDS, LeaseKeeper, Renewing
 from avalanche.agent.limits import Interruption, Watch
-from avalanche.agent.reporter import LeaseLost, failure_of, report
+from avalanche.agent.reporter import LeaseLost, failure_of, proposals, report
 from avalanche.agent.sandbox.cgroups import Group
 from avalanche.agent.sandbox.mounts import unmount_under
 from avalanche.agent.sandbox.probe import NoSandbox
@@ -153,6 +153,7 @@ class Slot:
             isolation=isolation,
             journal=journal,
             artefacts=made,
+            manifests=proposals(place),
             failure=failure,
             is_cancelled=is_cancelled,
         )

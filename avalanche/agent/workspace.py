@@ -21,7 +21,7 @@ class Workspace:
         """Makes an empty workspace in a slot's directory, with what was there moved aside."""
         put_aside(slot_dir)
         workspace = cls(slot_dir / "work")
-        for path in (workspace.root_dir, workspace.recipe_dir, workspace.artefacts_dir):
+        for path in (workspace.root_dir, workspace.recipe_dir, workspace.artefacts_dir, workspace.proposals_dir):
             path.mkdir(parents=True)
         return workspace
 
@@ -39,6 +39,11 @@ class Workspace:
     def artefacts_dir(self) -> Path:
         """Takes the packages and manifests."""
         return self.directory / "artefacts"
+
+    @property
+    def proposals_dir(self) -> Path:
+        """Takes the manifests that git does not hold as they were built; they travel with the report."""
+        return self.directory / "proposals"
 
     @property
     def log_path(self) -> Path:

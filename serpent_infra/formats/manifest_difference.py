@@ -105,12 +105,12 @@ def shown_as(field: str) -> str:
 def describe(found: ManifestDifference) -> Iterator[str]:
     """Gives the difference as lines: packages, then changes below the name of what they belong to."""
     for sign, names in (("+", found.added), ("-", found.removed)):
-        yield from (f"{sign} package {name}" for name in names)
+        yield from (f"{sign} package {_shown(name)}" for name in names)
     if found.recipe:
         yield "all packages"
         yield from _lines(found.recipe)
     for package in found.changed:
-        yield package.name
+        yield _shown(package.name)
         yield from _lines(package.changes)
 
 
@@ -155,8 +155,8 @@ def _lines(changes: Iterable[Change]) -> Iterator[str]:
             yield f"  {shown_as(change.field)}: in another order"
         else:
             yield f"  {shown_as(change.field)}:"
-            yield from (f"    + {text}" for text in change.added)
-            yield from (f"    - {text}" for text in change.removed)
+            yield from (f"    + {_shown(text)}" for text in change.added)
+            yield from (f"    - {_shown(text)}" for text in change.removed)
 
 
 def _shown(value: str | int | None) -> str:

@@ -47,7 +47,8 @@ class BuildOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a builder needs for one attempt; immutable once offered.
 
     `source_name`, `version` and `release` are what the recipe at that commit says: a recipe that says otherwise,
-    or a stone that does, is refused. `source_date_epoch` is in seconds since 1970, UTC.
+    or a stone that does, is refused. `source_date_epoch` is in seconds since 1970, UTC. With `verify_manifest` a build
+    that is not what the manifest at that commit promises fails; without, and without a manifest, it is only said.
     """
 
     attempt: UUID
@@ -62,6 +63,7 @@ class BuildOrder(msgspec.Struct, frozen=True, kw_only=True):
     remotes: tuple[RemoteIndex, ...]
     source_date_epoch: Annotated[int, msgspec.Meta(ge=0)]
     limits: Limits = Limits()
+    verify_manifest: bool = False
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 from serpent_infra.wire.names import ByteCount, Epoch, FileName, Sha256
 
 EXCERPT_LIMIT = 8 * 1024  # characters of log that travel with a failure
+MANIFEST_BYTES = 768 * 2**10  # of all manifests that travel with a report
 
 
 class Outcome(StrEnum):
@@ -28,7 +29,7 @@ class FailureKind(StrEnum):
     HASH_MISMATCH = "hash-mismatch"  # an upstream that is not what the recipe pins
     PHASE = "phase"  # a phase ended with a non-zero status
     PACKAGING = "packaging"  # the install tree cannot become packages (a path outside /usr, say)
-    MANIFEST_MISMATCH = "manifest-mismatch"
+    MANIFEST_MISMATCH = "manifest-mismatch"  # the build is not what the manifest at that commit promises
     TIME_LIMIT = "time-limit"
     SILENCE_LIMIT = "silence-limit"
     LOG_LIMIT = "log-limit"
@@ -61,6 +62,13 @@ class ArtefactInfo(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Sha256
 
 
+class BuiltManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest as a build made it, where the commit has none or another: for the packager to take over."""
+
+    name: FileName
+    data: Annotated[bytes, msgspec.Meta(max_length=MANIFEST_BYTES)]
+
+
 class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
     """How long a phase took, and where its output begins in the log (byte offset)."""
 
@@ -81,7 +89,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     """The one report of an attempt; repeating it changes nothing, an older epoch is refused.
 
-    `failure` is present exactly when `outcome` is `failed`; `artefacts` only when it is `succeeded`.
+    `failure` is present exactly when `outcome` is `failed`; `artefacts` only when it is `succeeded`. `manifests` come
+    with either, up to `MANIFEST_BYTES` in all.
     """
 
     attempt: UUID
@@ -91,4 +100,5 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     log_size: ByteCount
     phases: tuple[PhaseTime, ...] = ()
     artefacts: tuple[ArtefactInfo, ...] = ()
+    manifests: tuple[BuiltManifest, ...] = ()
     failure: Failure | None = None

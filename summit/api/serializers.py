@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -36,6 +37,7 @@ class ProfileSerializer(serializers.ModelSerializer[Profile]):
             "channel",
             "stream",
             "purpose",
+            "verifies_manifests",
             "is_paused",
             "planned_at",
             "plan_error",
@@ -180,6 +182,14 @@ class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
     failure_kind = serializers.CharField(source="reference.failure_kind")
     failure_message = serializers.CharField(source="reference.failure_message")
     failure_excerpt = serializers.CharField(source="status.report.failure.excerpt", default="")
+    manifests = serializers.SerializerMethodField()
+
+    def get_manifests(self, one: dispatch.TaskAttempt) -> dict[str, str]:
+        """Maps the manifests that it made and that its commit lacks to where they are read."""
+        report = one.status.report if one.status is not None else None
+        task, number = one.reference.task_id, one.reference.number
+        names = [file.name for file in report.manifests] if report is not None else []
+        return {name: reverse("summit:build_manifest", args=[task, number, name]) for name in names}
 
 
 class RangeSerializer(serializers.Serializer[outlook.Range]):

@@ -42,6 +42,10 @@ class Profile(models.Model):
     stream = models.SlugField(max_length=60, default="volatile")
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.OFFICIAL)
     base_provides = models.JSONField(default=list, blank=True)
+    verifies_manifests = models.BooleanField(
+        default=True,
+        help_text="The first official build of a release fails where it is not what the recipe's manifest promises.",
+    )
     is_paused = models.BooleanField(default=False, help_text="Nothing is dispatched for it while it is set.")
     plan_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     planned_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -88,6 +89,19 @@ def attempt(request: HttpRequest, attempt: UUID) -> HttpResponse:
     tasks = BuildTask.objects.visible_to(request.user)
     reference = get_object_or_404(AttemptRef.objects.filter(task__in=tasks).select_related("task"), attempt=attempt)
     return redirect(f"{reference.task.get_absolute_url()}?attempt={reference.number}")
+
+
+@require_safe
+def build_manifest(request: HttpRequest, pk: int, number: int, name: str) -> HttpResponse:
+    """Hands out a manifest as an attempt made it, where its commit has none or another."""
+    reference = get_object_or_404(AttemptRef, task=_visible(request, pk), number=number)
+    status = dispatch.attempt_of(reference.attempt)
+    files = status.report.manifests if status is not None and status.report is not None else ()
+    found = next((file for file in files if file.name == name), None)
+    if found is None:
+        raise Http404
+    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=found.name)}
+    return HttpResponse(found.data, content_type="application/octet-stream", headers=headers)
 
 
 def _visible(request: HttpRequest, pk: int) -> BuildTask:

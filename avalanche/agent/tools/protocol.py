@@ -54,5 +54,8 @@ class BuildTool(Protocol):
     def build(self, job: Job) -> tuple[ArtefactInfo, ...]:
         """Builds, leaving exactly the artefacts it lists in `job.workspace.artefacts_dir`.
 
+        Where the recipe's directory has a manifest of the order's architecture the build is compared with it, and fails
+        by it if `order.verify_manifest` says so. Manifests that the commit lacks are left in `proposals_dir`, also by a
+        build that fails.
         Raises `BuildFailed`, `BuildStopped`, `SandboxFailed`, and `OSError` when the machine fails it.
         """

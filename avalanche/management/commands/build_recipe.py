@@ -41,6 +41,7 @@ class Command(BaseCommand):
             "--index", action="append", default=[], help="URI of a stone.index to resolve against; the first wins"
         )
         parser.add_argument("--build-release", type=int, default=1, help="the packages' build release; default: 1")
+        parser.add_argument("--verify", action="store_true", help="fail where its manifest promises something else")
         parser.add_argument("--quiet", action="store_true", help="print no log, only what was made or what failed")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002, ANN401 - Django's signature
@@ -121,6 +122,7 @@ def _order(recipe: Recipe, options: dict[str, Any]) -> BuildOrder:
         remotes=remotes,
         source_date_epoch=int(os.environ.get("SOURCE_DATE_EPOCH", time.time())),
         limits=Limits(),
+        verify_manifest=options["verify"],
     )
 
 

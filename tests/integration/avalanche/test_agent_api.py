@@ -21,7 +21,7 @@ from avalanche.states import AttemptState
 from serpent_infra.wire import tokens
 from serpent_infra.wire.builders import Droppable, Hello, LogSize
 from serpent_infra.wire.orders import ClaimAnswer, ClaimRequest, RenewAnswer, RenewRequest
-from serpent_infra.wire.reports import Failure, FailureKind, Outcome
+from serpent_infra.wire.reports import BuiltManifest, Failure, FailureKind, Outcome
 from tests.factories.avalanche import (
     make_artefact,
     make_attempt,
@@ -322,6 +322,8 @@ class TestReport:
             ({"outcome": Outcome.CANCELLED}, "artefacts"),
             ({"artefacts": (make_artefact("a"), make_artefact("a"))}, "artefacts"),
             ({"artefacts": (make_artefact("a", size=600), make_artefact("b", size=600))}, "artefacts"),
+            ({"manifests": (BuiltManifest(name="a", data=b""), BuiltManifest(name="a", data=b""))}, "manifests"),
+            ({"manifests": tuple(BuiltManifest(name=name, data=b"x" * 400_000) for name in "ab")}, "manifests"),
         ],
     )
     def test_a_report_no_honest_builder_sends_is_422(

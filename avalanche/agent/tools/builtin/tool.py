@@ -9,6 +9,7 @@ from avalanche.agent.tools.builtin import checkout, dependencies, upstreams
 from avalanche.agent.tools.builtin.layers import Layers
 from avalanche.agent.tools.builtin.packaging import make_artefacts
 from avalanche.agent.tools.builtin.phases import run_phases
+from avalanche.agent.tools.builtin.promise import keep_promise, read_promise
 from avalanche.agent.tools.builtin.resolve import Resolution
 from avalanche.agent.tools.protocol import BuildFailed, Job
 from serpent_infra.formats.recipe import Recipe, Toolchain
@@ -31,6 +32,7 @@ class Builtin:
     def build_recipe(self, job: Job, recipe: Recipe) -> tuple[ArtefactInfo, ...]:
         """Builds a recipe that already lies in the workspace."""
         plan = _plan(job, recipe)
+        promise = read_promise(job)
         with job.journal.during("dependencies"):
             resolution = dependencies.find(job, plan.dependencies)
             _say(job, resolution)
@@ -50,7 +52,9 @@ class Builtin:
                     upstreams.gather(job, recipe, root.directory / "mason" / "sourcedir")
             run_phases(job, recipe, plan, root, binds)
             with job.journal.during("packaging"):
-                return make_artefacts(job, recipe, plan.toolchain, root, binds)
+                made = make_artefacts(job, recipe, plan.toolchain, root, binds)
+                keep_promise(job, promise, made)
+                return made
 
 
 def _plan(job: Job, recipe: Recipe) -> BuildPlan:

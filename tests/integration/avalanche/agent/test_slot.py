@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from avalanche.agent import artefacts, machine
 from avalanche.agent.configuration import Configuration
 from avalanche.agent.slot import Slot
+from serpent_infra.formats.manifest import decode_manifest
+from serpent_infra.formats.manifest_report import decode_report
 from serpent_infra.wire.builders import Hello, SlotInfo
 from serpent_infra.wire.orders import BuildOrder, BuildPurpose, Limits, Source
 from serpent_infra.wire.reports import FailureKind, Outcome
@@ -144,6 +147,26 @@ def test_a_failure_reports_its_kind_and_keeps_no_artefacts(slot: Slot, collectio
     assert report.failure is not None
     assert (report.failure.kind, report.failure.phase) == (FailureKind.PHASE, "build")
     assert artefacts.kept(slot.configuration.builder_dir) == []
+
+
+def test_a_broken_promise_is_reported_with_the_manifests_that_were_built(slot: Slot, collection: Path) -> None:
+    (collection / "greet-data" / f"manifest.{machine.architecture()}.bin").write_bytes(b"a promise of yore")
+    git(collection, "add", ".")
+    git(collection, "commit", "-qm", "Promise")
+    order = make_order(collection, "greet-data", version="3")
+
+    hub = run(slot, msgspec.structs.replace(order, verify_manifest=True))
+
+    (report,) = hub.reports
+    assert report.failure is not None
+    assert report.failure.kind is FailureKind.MANIFEST_MISMATCH
+    assert report.artefacts == ()
+    assert artefacts.kept(slot.configuration.builder_dir) == []
+    binary, readable = report.manifests
+    (meta,) = decode_manifest(binary.data)
+    assert (meta.name, meta.version, meta.build_release) == ("greet-data", "3", 0)
+    assert decode_report(readable.data.decode()).source_name == "greet-data"
+    assert msgspec.json.decode(msgspec.json.encode(report), type=type(report)) == report
 
 
 @pytest.mark.parametrize(("version", "release"), [("1.2.1", 1), ("1.2.0", 2)])

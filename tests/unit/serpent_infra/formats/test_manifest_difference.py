@@ -126,3 +126,11 @@ def test_a_difference_read_backwards_swaps_both_sides(packages: list[Meta], data
                 assert (left.added, left.removed) == (right.removed, right.added)
             else:
                 pytest.fail(f"{left} and {right} are of two kinds")
+
+
+def test_a_name_cannot_pretend_to_be_a_line_of_its_own() -> None:
+    hostile = replace(SAMPLE, name="x\n- package glibc", provides=frozenset({Capability.name("y\n    - z")}))
+    assert list(describe(difference([], [hostile]))) == ["+ package 'x\\n- package glibc'"]
+    after = replace(hostile, provides=frozenset())
+    lines = list(describe(difference([hostile], [after])))
+    assert lines == ["'x\\n- package glibc'", "  providers:", "    - 'y\\n    - z'"]
