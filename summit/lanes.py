@@ -3,10 +3,12 @@
 A lane is the ready tasks of one profile and share: whichever of them goes, the same slots may take it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
+from functools import reduce
+from math import ceil, inf
+from operator import or_
 
 from django.conf import settings
 from django.db import connection
@@ -39,6 +41,7 @@ _FIELDS = (
     "recipe_id",
     "profile_id",
 )
+_Rows = dict[int, BuildTask]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +61,42 @@ def look(free: Sequence[Slot], busy: Sequence[Slot], *, at: datetime) -> Round:
     lanes = [(profile, share) for profile in profiles for share in _shares(profile)]
     if not lanes:
         return Round(ready=())
-    shares = _holdings({share for _, share in lanes}, at=at)
+    shares = holdings({share for _, share in lanes}, at=at)
     lanes.sort(key=lambda lane: (rank(shares[lane[1]]), lane[1], lane[0].pk))
-    limit = 2 * ceil(len(free) / len(lanes)) + _SPARE
-    rows: dict[int, BuildTask] = {}
-    for task in _first(profiles, at=at)[: 2 * len(free) + _SPARE]:
-        rows[task.pk] = task
-    for profile, share in lanes[: 2 * len(free) + _SPARE]:
-        lane = _lane(profile, share, free, at=at)
-        for order in (("-priority", "pk"), ("queued_at", "pk")):
-            rows |= {task.pk: task for task in lane.order_by(*order)[:limit]}
+    due = BuildTask.objects.due(at=at).only(*_FIELDS)
+    rows = _read(due, lanes, free)
+    avoid = avoided({task.recipe_id for task in rows.values()}, at=at)
+    names = {slot.builder for slot in free}
+    if any(names & builders for builders in avoid.values()):
+        # What crashed a free builder may have to wait for another, and must not hide what has not.
+        rows |= _read(due.exclude(recipe__in=_crashed(names, at=at)), lanes, free)
     running = BuildTask.objects.filter(status=TaskStatus.BUILDING, is_security=True).count()
     return Round(
-        ready=_as_ready(rows.values(), {profile.pk: profile for profile in profiles}, at=at),
+        ready=_as_ready(rows.values(), {profile.pk: profile for profile in profiles}, avoid),
         shares=shares,
         fleet=Fleet(busy=busy, security_running=running, security_reserve=settings.SERPENT_SECURITY_RESERVE),
     )
+
+
+def _read(due: models.tasks.BuildTaskQuerySet, lanes: Sequence[tuple[Profile, str]], free: Sequence[Slot]) -> _Rows:
+    """Reads what goes before the shares' turns, and of each lane the most urgent and the oldest."""
+    most = 2 * len(free) + _SPARE
+    limit = 2 * ceil(len(free) / len(lanes)) + _SPARE
+    room = {profile: _room(profile, free) for profile, _ in lanes}
+    urgent = Q(is_expedited=True) | Q(is_security=True)
+    first = due.filter(urgent, reduce(or_, room.values()), profile__in=[profile.pk for profile in room])
+    rows = {task.pk: task for task in first.order_by("-is_expedited", "-priority", "pk")[:most]}
+    left = most
+    for profile, share in lanes:
+        lane = due.filter(room[profile], profile=profile, share=share)
+        found: _Rows = {}
+        for order in (("-priority", "pk"), ("queued_at", "pk")):
+            found |= {task.pk: task for task in lane.order_by(*order)[:limit]}
+        rows |= found
+        left -= bool(found)  # a lane in which all rest, or are too big, must not hide the others
+        if not left:
+            break
+    return rows
 
 
 def _suits(profile: Profile, slot: Slot) -> bool:
@@ -102,7 +125,7 @@ def _shares(profile: Profile) -> list[str]:
         return [share for (share,) in cursor.fetchall()]
 
 
-def _holdings(keys: Collection[str], *, at: datetime) -> dict[str, Share]:
+def holdings(keys: Collection[str], *, at: datetime) -> dict[str, Share]:
     """Gives what shares have: their weight, the slots they hold, and where there are several what they got lately."""
     if len(keys) == 1:  # nobody to compare it with
         return dict.fromkeys(keys, Share())
@@ -122,27 +145,28 @@ def _holdings(keys: Collection[str], *, at: datetime) -> dict[str, Share]:
     }
 
 
-def _lane(profile: Profile, share: str, free: Iterable[Slot], *, at: datetime) -> models.tasks.BuildTaskQuerySet:
-    """Finds what a lane may send, but for what no free slot has room for: that must not hide the others."""
-    fit = [slot for slot in free if _suits(profile, slot)]
-    rows = BuildTask.objects.due(at=at).filter(profile=profile, share=share).only(*_FIELDS)
-    if all(slot.memory_limit for slot in fit):
-        rows = rows.filter(memory_bytes__lte=max(slot.memory_limit for slot in fit))
-    disks = [slot.disk_free for slot in fit if slot.disk_free is not None]
-    if len(disks) == len(fit):
-        rows = rows.filter(disk_bytes__lte=max(disks))
-    return rows
+def _room(profile: Profile, free: Iterable[Slot]) -> Q:
+    """Filters a profile's to what some free slot has room for: what none has must not hide the others."""
+    fits = sorted(
+        (
+            (slot.memory_limit or inf, inf if slot.disk_free is None else slot.disk_free)
+            for slot in free
+            if _suits(profile, slot)
+        ),
+        reverse=True,
+    )
+    found, widest = Q(), -inf
+    for memory, disk in fits:
+        if disk > widest:  # with less memory than those before it counts only for its disk
+            widest = disk
+            limits = {"memory_bytes__lte": memory, "disk_bytes__lte": disk}
+            found |= Q(**{name: limit for name, limit in limits.items() if limit != inf})
+    return Q(found, profile=profile)
 
 
-def _first(profiles: Iterable[Profile], *, at: datetime) -> models.tasks.BuildTaskQuerySet:
-    """Finds what goes before the shares' turns."""
-    urgent = Q(is_expedited=True) | Q(is_security=True)
-    rows = BuildTask.objects.due(at=at).filter(urgent, profile__in=[profile.pk for profile in profiles])
-    return rows.only(*_FIELDS).order_by("-is_expedited", "-priority", "pk")
-
-
-def _as_ready(rows: Collection[BuildTask], profiles: dict[int, Profile], *, at: datetime) -> list[Ready]:
-    avoid = _avoided({task.recipe_id for task in rows}, at=at)
+def _as_ready(
+    rows: Collection[BuildTask], profiles: Mapping[int, Profile], avoid: Mapping[int, set[str]]
+) -> list[Ready]:
     return [
         Ready(
             key=task.pk,
@@ -162,12 +186,19 @@ def _as_ready(rows: Collection[BuildTask], profiles: dict[int, Profile], *, at: 
     ]
 
 
-def _avoided(recipes: Collection[int], *, at: datetime) -> dict[int, set[str]]:
-    """Gives by recipe the builders on which a build of it, this one or another, lately came to grief."""
+def avoided(recipes: Collection[int] | None = None, *, at: datetime) -> dict[int, set[str]]:
+    """Gives by recipe (None: of all) the builders on which a build of it, this one or another, lately came to grief."""
     found: dict[int, set[str]] = {}
-    failed = AttemptRef.objects.filter(
-        settled_at__gte=at - AVOIDED_FOR, failure_kind__in=_BUILDERS_FAULTS, task__recipe__in=recipes
-    )
-    for recipe, builder in failed.values_list("task__recipe", "builder"):
+    griefs = _griefs(at=at) if recipes is None else _griefs(at=at).filter(task__recipe__in=recipes)
+    for recipe, builder in griefs.values_list("task__recipe", "builder"):
         found.setdefault(recipe, set()).add(builder)
     return found
+
+
+def _crashed(builders: Collection[str], *, at: datetime) -> set[int]:
+    """Gives the recipes of which a build lately came to grief on one of the builders."""
+    return set(_griefs(at=at).filter(builder__in=builders).values_list("task__recipe", flat=True))
+
+
+def _griefs(*, at: datetime) -> models.events.AttemptRefQuerySet:
+    return AttemptRef.objects.filter(settled_at__gte=at - AVOIDED_FOR, failure_kind__in=_BUILDERS_FAULTS)

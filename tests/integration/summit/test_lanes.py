@@ -125,6 +125,60 @@ def test_builds_too_big_for_any_free_slot_do_not_hide_a_small_one(
     assert begun() == {"small-x86_64-0"}
 
 
+def test_expedited_builds_too_big_for_any_free_slot_do_not_hide_a_small_one(
+    profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    queue(profile, repository, 12, prefix="huge", is_expedited=True, memory_bytes=2**40)
+    queue(profile, repository, 12, prefix="plain")
+    queue(profile, repository, 1, prefix="small", share="plain", priority=1.0, is_expedited=True)
+    fleet.add_slots("b1", memory_limit=2**30)
+    assert dispatch.dispatch(at=AT) == 1
+    assert begun() == {"small-x86_64-0"}
+
+
+def test_builds_that_fit_no_one_slot_do_not_hide_a_small_one(
+    profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    fleet.add_slots("b1", memory_limit=16 * 2**30, disk_free=10**9)
+    fleet.add_slots("b2", memory_limit=2**30, disk_free=10**12)
+    queue(profile, repository, 30, prefix="huge", share="s", memory_bytes=8 * 2**30, disk_bytes=10**10)
+    queue(profile, repository, 1, prefix="wide", share="s", priority=1.0, disk_bytes=10**10)
+    queue(profile, repository, 1, prefix="deep", share="s", priority=1.0, memory_bytes=8 * 2**30)
+    assert dispatch.dispatch(at=AT) == 2
+    assert begun() == {"wide-x86_64-0", "deep-x86_64-0"}
+
+
+@pytest.mark.parametrize("facts", [{"not_before": AT + timedelta(hours=1)}, {"memory_bytes": 2**40}])
+def test_shares_of_which_nothing_can_go_do_not_hide_another(
+    profile: Profile, repository: Repository, fleet: FakeFleet, facts: dict[str, object]
+) -> None:
+    fleet.add_slots("b1", memory_limit=2**30)
+    for number in range(12):
+        queue(profile, repository, 1, prefix=f"a{number}", **facts)
+    queue(profile, repository, 1, prefix="z")
+    assert dispatch.dispatch(at=AT) == 1
+    assert begun() == {"z-x86_64-0"}
+
+
+def test_builds_that_crashed_the_free_builder_do_not_hide_one_that_did_not(
+    profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    fleet.add_slots("b1", 20)
+    queue(profile, repository, 20, prefix="crash", share="s", priority=1e6)
+    assert dispatch.dispatch(at=AT) == 20
+    for attempt in list(fleet.orders):
+        fleet.end(attempt, "lost", at=AT, kind=FailureKind.BUILDER_LOST)
+        settling.settle_attempt(attempt, at=AT)
+    for index in range(1, 20):
+        del fleet.slots["b1", index]
+    fleet.add_slots("b2")
+    queue(profile, repository, 1, prefix="well", share="s", priority=1.0)
+    assert dispatch.dispatch(at=AT + timedelta(hours=1)) == 2
+    held = dict(AttemptRef.objects.filter(settled_at=None).values_list("builder", "task__source_name"))
+    assert held["b1"] == "well-x86_64-0"
+    assert held["b2"].startswith("crash")
+
+
 def test_what_waited_longest_is_read_although_many_are_more_urgent(
     profile: Profile, repository: Repository, fleet: FakeFleet
 ) -> None:
