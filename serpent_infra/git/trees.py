@@ -1,5 +1,6 @@
 """Reads recipes out of git's trees with pygit2: no checkout, and subtree ids are compared so that little is read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ _RECIPE_FILES_DIRECTORY = "pkg"
 DEPTH_LIMIT = 8
 PATH_LIMIT = 1000  # bytes
 _REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
+_LATEST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # whoever commits may claim any time
 _NO_FILES: Mapping[str, str] = {}
 
 
@@ -74,13 +76,14 @@ def find_commit(repository: pygit2.Repository, commit: str) -> pygit2.Commit:
 
 
 def describe(commit: pygit2.Commit) -> CommitInfo:
-    """Reads author, time and message; bytes that are no UTF-8 are replaced."""
+    """Reads author, time and message; bytes that are no UTF-8 are replaced, and a time out of range by the nearest."""
+    seconds = min(max(commit.commit_time, 0), _LATEST)
     return CommitInfo(
         id=str(commit.id),
         author_name=_text(commit.author.raw_name),
         author_email=_text(commit.author.raw_email),
         message=_text(commit.raw_message),
-        committed_at=datetime.fromtimestamp(commit.commit_time, UTC),
+        committed_at=datetime.fromtimestamp(seconds, UTC),
     )
 
 
@@ -169,19 +172,22 @@ def _fitting(entry: RecipeEntry) -> RecipeEntry:
     fault, path = "", entry.path.encode(errors="surrogateescape")
     if not _UNDECODED.isdisjoint(entry.path):
         fault = "its path is no UTF-8"
+    elif _CONTROL.search(entry.path):
+        fault = "its path has a control character"
     elif not {".", "..", ".git"}.isdisjoint(entry.path.split("/")):
         fault = "its path has a part that no directory can be named"
     elif len(path) > PATH_LIMIT:
         fault = f"its path has {len(path):,} bytes; the limit is {PATH_LIMIT:,}"
     if not fault:
         return entry
-    readable = path.decode(errors="backslashreplace")
+    readable = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", path.decode(errors="backslashreplace"))
     if len(readable.encode()) > PATH_LIMIT:
         start = readable.encode("ascii", errors="backslashreplace").decode()[: PATH_LIMIT - 80]
         readable = f"{start}... {sha256(path).hexdigest()}/{RECIPE_FILE}"
     return replace(entry, path=readable, fault=fault)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What the surrogateescape handler makes of bytes that are no UTF-8.
 _UNDECODED = {chr(0xDC00 + byte) for byte in range(0x80, 0x100)}
 

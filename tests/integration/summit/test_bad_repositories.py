@@ -109,6 +109,8 @@ def test_a_link_and_a_directory_for_a_recipe_are_refused(repository: Repository,
         (b"caf\xe9", "its path is no UTF-8"),
         (b"..", "its path has a part that no directory can be named"),
         (b".git", "its path has a part that no directory can be named"),
+        (b"a\tb", "its path has a control character"),
+        (b"a\nb", "its path has a control character"),
         ("ü".encode() * 550, "its path has 1,113 bytes; the limit is 1,000"),
     ],
 )
@@ -128,18 +130,7 @@ def test_a_directory_whose_name_is_none_is_a_broken_recipe(
 
 def _commit_odd_path(tree: GitTree, path: bytes, content: str) -> None:
     """Writes tree objects byte by byte: git's own tools refuse such names, a hostile server does not."""
-
-    def write(kind: str, data: bytes) -> str:
-        done = subprocess.run(
-            ["git", "hash-object", "-t", kind, "--literally", "-w", "--stdin"],
-            cwd=tree.path,
-            input=data,
-            capture_output=True,
-            check=True,
-        )
-        return done.stdout.decode().strip()
-
-    entry, mode = write("blob", content.encode()), b"100644"
+    entry, mode = _write_object(tree, "blob", content.encode()), b"100644"
     for part in reversed(path.split(b"/")):
         data = mode + b" " + part + b"\0" + bytes.fromhex(entry)
         if part == path.split(b"/")[0]:
@@ -148,8 +139,19 @@ def _commit_odd_path(tree: GitTree, path: bytes, content: str) -> None:
                 for name in ("z",)
             )
             data = b"40000 n\0" + bytes.fromhex(tree.git("rev-parse", "HEAD:n")) + data
-        entry, mode = write("tree", data), b"40000"
+        entry, mode = _write_object(tree, "tree", data), b"40000"
     tree.git("update-ref", "refs/heads/main", tree.git("commit-tree", entry, "-p", "HEAD", "-m", "Odd"))
+
+
+def _write_object(tree: GitTree, kind: str, data: bytes) -> str:
+    done = subprocess.run(
+        ["git", "hash-object", "-t", kind, "--literally", "-w", "--stdin"],
+        cwd=tree.path,
+        input=data,
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout.decode().strip()
 
 
 @pytest.mark.parametrize("name", ["../evil", "..", "<script>alert(1)</script>", "a/b", "a b"])
@@ -193,6 +195,23 @@ def test_a_huge_commit_message_is_kept_in_part(repository: Repository, tree: Git
     planning.plan(profile, at=AT)
     assert len(page_of(zlib)) < 100_000
     assert len(BuildTask.objects.get(source_name="zlib").submission.message) == 4000
+
+
+@pytest.mark.parametrize("seconds", [-5, 253_402_300_800, 2**63 - 1])
+def test_a_commit_of_an_impossible_time_is_read_and_planned(
+    repository: Repository, tree: GitTree, profile: Profile, seconds: int
+) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", release=2))
+    tree.git("add", "--all")
+    person = f"Ada <ada@example.org> {seconds} +0000"
+    body = f"tree {tree.git('write-tree')}\nparent {tree.git('rev-parse', 'HEAD')}\n"
+    body += f"author {person}\ncommitter {person}\n\nRaise zlib\n"
+    tree.git("update-ref", "refs/heads/main", _write_object(tree, "commit", body.encode()))
+    outcome = refresh_repository(repository, at=AT)
+    assert (outcome.read, outcome.error) == (1, "")
+    planning.plan(profile, at=AT)
+    assert BuildTask.objects.get(source_name="zlib").source_date_epoch in {0, 253_402_214_400}
+    assert page_of(Recipe.objects.get(name="zlib"))
 
 
 # Where it comes from
