@@ -1,5 +1,6 @@
 """Django's admin for projects, profiles and repositories with the rights of groups; builds are there to be read."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -66,13 +67,22 @@ class ProfileAdmin(admin.ModelAdmin[Profile]):
     inlines = (RemoteInline,)
     actions = ("plan_anew",)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's own signature
+        """Asks for a plan, once the remotes are saved as well."""
+        super().save_related(request, form, formsets, change)
+        self._plan([form.instance])
+
     @admin.action(description="Plan anew")
     def plan_anew(self, request: HttpRequest, queryset: QuerySet[Profile]) -> None:
         """Asks for a plan of each."""
-        count = Profile.objects.filter(pk__in=queryset).request_plan(at=timezone.now())
-        for profile in queryset:
-            doorbell.ring(doorbell.PLAN, profile=profile.pk)
-        messages.success(request, f"{count} profiles will be planned.")
+        self._plan(queryset)
+        messages.success(request, f"{len(queryset)} profiles will be planned.")
+
+    def _plan(self, profiles: Iterable[Profile]) -> None:
+        keys = [profile.pk for profile in profiles]
+        Profile.objects.filter(pk__in=keys).request_plan(at=timezone.now())
+        for key in keys:
+            doorbell.ring(doorbell.PLAN, profile=key)
 
 
 @admin.register(Repository)

@@ -3,14 +3,16 @@
 The only module of summit that knows vessel.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from serpent_infra.formats.dependency import Capability
+from serpent_infra.wire.names import ARCHITECTURE_PATTERN, IDENTIFIER_PATTERN
 from serpent_infra.wire.orders import RemoteIndex
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
-from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose
+from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose, Remote
 from vessel import interfaces as vessel
 from vessel.interfaces import ImportReport, ImportStatus, Merge, PublishedPackage
 
@@ -76,15 +78,33 @@ class Offer:
 
 
 def ensure_streams(profile: Profile, *, at: datetime) -> None:
-    """Makes the stream that a profile publishes to where it is missing; raises `StreamUnfit`."""
+    """Makes the stream that a profile publishes to where it is missing, and looks for those that it resolves against.
+
+    Raises `StreamUnfit` where the profile cannot publish, or where no order of its builds could be made.
+    """
     architectures = (profile.architecture,)
     is_official = profile.purpose == Purpose.OFFICIAL
+    if not re.match(ARCHITECTURE_PATTERN, profile.architecture):
+        raise StreamUnfit(f"{profile.architecture!r} is no name for an architecture")
     try:
         vessel.ensure_stream(
             channel=profile.channel, stream=profile.stream, architectures=architectures, official=is_official, at=at
         )
-    except vessel.ChannelMismatch as error:
+    except (vessel.ChannelMismatch, ValueError) as error:
         raise StreamUnfit(f"{profile.channel}/{profile.stream}: {error}") from error
+    for remote in profile.remotes.order_by("pk"):
+        _check_remote(remote)
+
+
+def _check_remote(remote: Remote) -> None:
+    if not re.match(IDENTIFIER_PATTERN, remote.name):
+        raise StreamUnfit(f"its remote {remote.name!r} has a name that none can have: letters, digits and - can")
+    if remote.is_ours:
+        try:
+            vessel.stream_version(channel=remote.channel, stream=remote.stream)
+        except vessel.UnknownStream as error:
+            place = f"{remote.channel}/{remote.stream}"
+            raise StreamUnfit(f"its remote {remote.name}: there is no stream {place}") from error
 
 
 def branch(campaign: Campaign, *, at: datetime) -> None:

@@ -16,12 +16,12 @@ class ProfileQuerySet(models.QuerySet["Profile"]):
     """Finds profiles."""
 
     def running(self) -> Self:
-        """Narrows to those whose builds may be dispatched."""
-        return self.filter(is_paused=False, project__is_paused=False)
+        """Narrows to those whose builds may be dispatched: not paused, and in order."""
+        return self.filter(is_paused=False, project__is_paused=False, plan_error="")
 
     def plan_overdue(self) -> Self:
-        """Narrows to those for which something changed since they were last planned."""
-        return self.filter(plan_requested_at__isnull=False)
+        """Narrows to those for which something changed since they were last planned, or that could not be planned."""
+        return self.filter(Q(plan_requested_at__isnull=False) | ~Q(plan_error=""))
 
     def request_plan(self, *, at: datetime) -> int:
         """Notes that these must be planned again; the note outlives a lost message, and planning removes it."""

@@ -59,6 +59,20 @@ def test_shares_and_requirements_are_data_that_staff_edit(client: Client, farm: 
     assert page.context["cl"].result_count == 1
 
 
+def test_a_profile_is_planned_once_it_or_its_remotes_are_changed(client: Client, farm: Farm) -> None:
+    client.force_login(farm.people["ada"])
+    type(farm.profile).objects.update(plan_requested_at=None)
+    page = reverse("admin:summit_profile_change", args=[farm.profile.pk])
+    form = client.get(page).context["adminform"].form
+    sent = {name: form[name].value() or "" for name in form.fields}
+    sent |= {"remotes-TOTAL_FORMS": "1", "remotes-INITIAL_FORMS": "0", "remotes-0-priority": "1"}
+    sent |= {"remotes-0-name": "upstream", "remotes-0-index_uri": "https://packages.example/stone.index"}
+    answer = client.post(page, sent)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    assert farm.profile.remotes.filter(name="upstream").exists()
+    assert type(farm.profile).objects.plan_overdue().filter(pk=farm.profile.pk).exists()
+
+
 def test_pausing_is_no_matter_of_the_administration(client: Client, farm: Farm) -> None:
     client.force_login(farm.people["ada"])
     for kind, row in (("project", farm.project), ("profile", farm.profile)):

@@ -5,10 +5,13 @@ from uuid import UUID
 import pytest
 
 from avalanche.interfaces import ArtefactSource
-from summit import dispatch, planning, settling
-from summit.models import BuildTask, Profile, Repository
-from tests.factories.summit import AT, make_recipe
+from summit import dispatch, planning, publishing, settling
+from summit.models import BuildTask, Profile, Project, Repository
+from summit.states import TaskStatus
+from summit.tasks import plan
+from tests.factories.summit import AT, make_profile, make_recipe
 from tests.fakes.doors import FakeFleet, FakeRepository
+from vessel import interfaces
 from vessel.interfaces import ChannelMismatch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
@@ -27,6 +30,63 @@ def test_a_profile_that_cannot_publish_where_it_says_shows_why(
     profile.refresh_from_db()
     assert profile.plan_error == "main/volatile: the channel is for test builds"
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("facts", "remote", "error"),
+    [
+        ({"architecture": "x86-64"}, {}, "'x86-64' is no name for an architecture"),
+        ({}, {"name": "my_core", "channel": "core"}, "its remote 'my_core' has a name that none can have"),
+        ({}, {"name": "core", "channel": "core"}, "its remote core: there is no stream core/volatile"),
+    ],
+)
+def test_a_profile_of_which_no_order_could_be_made_shows_why_and_takes_no_slot_from_others(
+    project: Project,
+    repository: Repository,
+    fleet: FakeFleet,
+    *,
+    facts: dict[str, str],
+    remote: dict[str, str],
+    error: str,
+) -> None:
+    good, bad = make_profile(project), make_profile(project, name="bad", stream="bad", **facts)
+    make_recipe(repository, "zlib")
+    for profile in (good, bad):
+        planning.plan(profile, at=AT)
+    if remote:
+        BuildTask.objects.filter(profile=bad).update(priority=1e6)  # ordered before the remote was named
+        bad.remotes.create(stream="volatile", **remote)
+        planning.plan(bad, at=AT)
+    bad.refresh_from_db()
+    assert bad.plan_error.startswith(error)
+    fleet.add_slots()
+    assert dispatch.dispatch(at=AT) == 1
+    assert BuildTask.objects.get(status=TaskStatus.BUILDING).profile == good
+
+
+def test_a_profile_goes_on_by_itself_once_the_stream_of_its_remote_is_there(
+    project: Project, repository: Repository, vessel: FakeRepository
+) -> None:
+    profile = make_profile(project)
+    profile.remotes.create(name="core", channel="core", stream="volatile")
+    make_recipe(repository, "zlib")
+    planning.plan(profile, at=AT)
+    assert not BuildTask.objects.exists()
+    vessel.ensure_stream(channel="core", stream="volatile", architectures=("x86_64",), official=True, at=AT)
+    plan(profile=profile.pk)
+    profile.refresh_from_db()
+    assert profile.plan_error == ""
+    assert BuildTask.objects.get().profile == profile
+
+
+@pytest.mark.parametrize("facts", [{"stream": "x86_64-v3x"}, {"channel": "my_channel"}])
+def test_a_name_that_vessel_refuses_is_said_beside_the_profile(
+    project: Project, monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
+) -> None:
+    monkeypatch.setattr(publishing, "vessel", interfaces)
+    profile = make_profile(project, **facts)
+    planning.plan(profile, at=AT)
+    assert "is no name for a channel or stream" in profile.plan_error
 
 
 def test_one_attempt_that_cannot_be_settled_holds_up_no_other(
