@@ -27,9 +27,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Adds the tree, the fleet, and what is assumed of durations."""
         parser.add_argument("--tree", type=Path, required=True, help="a directory or git repository of recipes")
-        size = parser.add_mutually_exclusive_group(required=True)
-        size.add_argument("--slots", type=int, help="so many equal slots")
-        size.add_argument("--fleet", type=Path, help="a YAML or TOML file that describes builders")
+        parser.add_argument(
+            "--slots", type=int, help="so many equal slots; with --fleet the first so many of its slots"
+        )
+        parser.add_argument("--fleet", type=Path, help="a YAML or TOML file that describes builders")
         parser.add_argument("--seed", type=int, default=0, help="of the durations and of the estimates' errors")
         parser.add_argument(
             "--durations",
@@ -71,14 +72,20 @@ class Command(BaseCommand):
             self._print(load, slots, outcomes, problems=problems, recorded=len(recorded))
 
     def _slots(self, options: dict[str, Any]) -> list[Slot]:
-        if options["fleet"] is None:
-            if not 1 <= options["slots"] <= 10_000:  # noqa: PLR2004 - said in the sentence
-                raise CommandError("--slots is a number from 1 to 10,000")
-            return fleets.uniform(options["slots"], architecture=options["architecture"])
+        count, fleet = options["slots"], options["fleet"]
+        if count is None and fleet is None:
+            raise CommandError("say how many --slots there are, or describe a --fleet")
+        if count is not None and not 1 <= count <= 10_000:  # noqa: PLR2004 - said in the sentence
+            raise CommandError("--slots is a number from 1 to 10,000")
+        if fleet is None:
+            return fleets.uniform(count, architecture=options["architecture"])
         try:
-            return fleets.read_fleet(options["fleet"])
+            slots = fleets.read_fleet(fleet)
         except fleets.BadFleet as error:
             raise CommandError(str(error)) from error
+        if count is not None and len(slots) < count:
+            raise CommandError(f"{fleet} has {len(slots):,} slots, fewer than the {count:,} of --slots")
+        return slots[:count]
 
     def _replay(self, load: Workload, slots: list[Slot], *, seed: int) -> list[Outcome]:
         try:

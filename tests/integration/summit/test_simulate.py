@@ -112,8 +112,8 @@ def test_the_table_for_people_shows_all_three_orders(tree: Path) -> None:
         (["--tree", "{tree}", "--slots", "2", "--error", "0.5"], "a factor of 1 or more"),
         (["--tree", "{tree}", "--fleet", "{tree}/fleet.yaml"], "fleet.yaml cannot be read"),
         (["--tree", "{tree}", "--fleet", "{tree}/arm.yaml"], "no slot of the fleet may build"),
-        (["--tree", "{tree}"], "one of the arguments --slots --fleet is required"),
-        (["--tree", "{tree}", "--slots", "2", "--fleet", "f"], "not allowed with argument"),
+        (["--tree", "{tree}"], "say how many --slots there are, or describe a --fleet"),
+        (["--tree", "{tree}", "--slots", "2", "--fleet", "{tree}/arm.yaml"], "1 slots, fewer than the 2 of --slots"),
     ],
 )
 def test_a_mistake_is_a_sentence(arguments: list[str], why: str, tree: Path) -> None:
@@ -121,6 +121,14 @@ def test_a_mistake_is_a_sentence(arguments: list[str], why: str, tree: Path) -> 
     (tree / "arm.yaml").write_text("builders: [{name: arm, architecture: aarch64}]")
     with pytest.raises(CommandError, match=why):
         call_command("simulate", *(argument.format(tree=tree) for argument in arguments), stdout=StringIO())
+
+
+def test_of_a_fleet_the_first_slots_can_be_used(tree: Path, built: dict[str, float]) -> None:
+    fleet = tree / "fleet.toml"
+    fleet.write_text('[[builders]]\nname = "b1"\nslots = 1\n[[builders]]\nname = "b2"\nslots = 3\n')
+    asked = ("--tree", str(tree), "--durations", "recorded", "--fleet", str(fleet))
+    assert {one["makespan"] for one in simulate(*asked, "--slots", "1")["policies"]} == {200.0}
+    assert {one["makespan"] for one in simulate(*asked)["policies"]} == {160.0}
 
 
 def test_an_empty_git_repository_is_a_mistake_too(tmp_path: Path) -> None:
