@@ -102,6 +102,9 @@ def _in_review(task: BuildTask) -> list[Part]:
 def _queued(task: BuildTask, *, at: datetime) -> list[Part]:
     if task.profile.is_paused or task.profile.project.is_paused:
         return _paused(task)
+    if task.profile.plan_error:
+        where = Part(str(task.profile), "project", task.profile.project.slug)
+        return [Part("Nothing of "), where, Part(f" is built until it is in order: {task.profile.plan_error}.")]
     if task.blockers:
         return _waits(task, at=at)
     if task.not_before is not None and task.not_before > at:

@@ -113,6 +113,17 @@ def test_a_ready_task_says_which_of_its_requirements_nothing_meets(
 
 
 @pytest.mark.usefixtures("planned")
+def test_a_build_of_a_profile_that_is_not_in_order_says_what_is_wrong_with_it(fleet: FakeFleet) -> None:
+    Profile.objects.update(plan_error="its remote core: there is no stream core/volatile")
+    fleet.add_slots()
+    assert sentence("zlib") == (
+        "Nothing of main/x86_64 is built until it is in order: its remote core: there is no stream core/volatile."
+    )
+    assert links("zlib") == [("project", "main/x86_64")]
+    assert dispatch.dispatch(at=AT) == 0
+
+
+@pytest.mark.usefixtures("planned")
 def test_a_ready_task_says_why_builders_do_not_work(fleet: FakeFleet) -> None:
     fleet.add_slots()
     fleet.online["b1"] = False
