@@ -82,6 +82,9 @@ def status_of(attempt: Attempt) -> AttemptStatus:
         report=None if report is None else msgspec.convert(report.body, BuildReport),
         failure_kind=FailureKind(attempt.failure_kind) if attempt.failure_kind else None,
         failure_message=attempt.failure_message,
+        memory_peak=attempt.memory_peak,
+        disk_peak=attempt.disk_peak,
+        memory_limit=attempt.slot.memory_limit,
     )
 
 

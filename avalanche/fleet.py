@@ -52,6 +52,14 @@ def working_slots(*, at: datetime) -> list[FreeSlot]:
     return [_free_slot(slot, fit[slot.builder_id], is_idle=slot.pk in idle) for slot in slots]
 
 
+def known_slots(*, since: datetime, at: datetime) -> list[FreeSlot]:
+    """Lists all slots of builders that are not draining and were heard of since a moment, fit for work or not."""
+    builders = Builder.objects.offerable().with_latest_sample().filter(seen_at__gte=since)
+    found = {one.builder.pk: one for one in examine(builders, at=at)}
+    slots = Slot.objects.current().filter(builder__in=found).order_by("builder__name", "index")
+    return [_free_slot(slot, found[slot.builder_id], is_idle=False) for slot in slots]
+
+
 def statuses(*, at: datetime) -> list[BuilderStatus]:
     """Lists all builders by name, in two queries."""
     builders = Builder.objects.with_slot_counts().with_latest_sample().order_by("name")

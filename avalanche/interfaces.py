@@ -39,6 +39,7 @@ __all__ = [
     "cancel",
     "fleet",
     "free_slots",
+    "known_slots",
     "log_tail",
     "offer",
     "release_artefacts",
@@ -55,6 +56,11 @@ def free_slots(*, at: datetime) -> list[FreeSlot]:
 def working_slots(*, at: datetime) -> list[FreeSlot]:
     """Lists the slots of such builders, those that are busy too."""
     return _fleet.working_slots(at=at)
+
+
+def known_slots(*, since: datetime, at: datetime) -> list[FreeSlot]:
+    """Lists the slots of builders that are not draining and were heard of since a moment, whether they work or not."""
+    return _fleet.known_slots(since=since, at=at)
 
 
 def fleet(*, at: datetime) -> list[BuilderStatus]:

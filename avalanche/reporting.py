@@ -30,7 +30,13 @@ def accept(attempt: Attempt, report: BuildReport, *, at: datetime) -> None:
     try:
         with transaction.atomic():
             _end(attempt, report, at=at)
-            attempt.record(isolation=report.isolation[:NAME_LENGTH], log_size=logs.size_of(attempt.pk))
+            attempt.record(
+                isolation=report.isolation[:NAME_LENGTH],
+                log_size=logs.size_of(attempt.pk),
+                memory_peak=report.memory_peak,
+                memory_method=report.memory_method or "",
+                disk_peak=report.disk_peak,
+            )
             Report.objects.create(attempt=attempt, epoch=report.epoch, body=msgspec.to_builtins(report), received_at=at)
             _keep_parts(attempt, report)
             doorbell.ring_asker_on_commit(attempt)
@@ -93,5 +99,11 @@ def _check(attempt: Attempt, report: BuildReport) -> None:
         raise InvalidField("manifests", f"are larger than {MANIFEST_BYTES} bytes")
     if len({file.name for file in report.manifests}) != len(report.manifests):
         raise InvalidField("manifests", "name a file twice")
+    _check_measures(report)
+
+
+def _check_measures(report: BuildReport) -> None:
     if len(report.phases) > MOST_PHASES:
         raise InvalidField("phases", f"are more than {MOST_PHASES}")
+    if (report.memory_peak is None) != (report.memory_method is None):
+        raise InvalidField("memory_method", "is present exactly when the peak of memory is")

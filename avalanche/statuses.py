@@ -71,6 +71,9 @@ class AttemptStatus:
     report: BuildReport | None  # as the builder sent it, once it did; `status` decides, not the report's outcome
     failure_kind: FailureKind | None  # also set when the hub itself ended the attempt (lost, expired)
     failure_message: str
+    memory_peak: int | None = None  # bytes that it held at once at most, once it has ended and where it was measured
+    disk_peak: int | None = None
+    memory_limit: int = 0  # of its slot in bytes, 0 for none
 
     @property
     def is_open(self) -> bool:

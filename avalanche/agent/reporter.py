@@ -6,9 +6,11 @@ from uuid import UUID
 
 from avalanche.agent.journal import Journal
 from avalanche.agent.limits import FAILURES, BuildStopped, Stopped, Watch
+from avalanche.agent.sandbox.memory import MemoryUse
 from avalanche.agent.sandbox.protocol import SandboxFailed
 from avalanche.agent.tools.protocol import BuildFailed
 from avalanche.agent.workspace import Workspace
+from serpent_infra.wire.names import BYTE_LIMIT
 from serpent_infra.wire.reports import ArtefactInfo, BuildReport, BuiltManifest, Failure, FailureKind, Outcome
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,8 @@ def report(
     manifests: tuple[BuiltManifest, ...] = (),
     failure: Failure | None = None,
     is_cancelled: bool = False,
+    memory: MemoryUse | None = None,
+    disk_peak: int | None = None,
 ) -> BuildReport:
     """Makes the report of an ended build; its log must be whole by now."""
     ended = Outcome.FAILED if failure else Outcome.SUCCEEDED
@@ -75,6 +79,9 @@ def report(
         artefacts=artefacts if outcome is Outcome.SUCCEEDED else (),
         manifests=() if is_cancelled else manifests,
         failure=failure,
+        memory_peak=None if memory is None else min(memory.peak, BYTE_LIMIT),
+        memory_method=None if memory is None else memory.method,
+        disk_peak=None if disk_peak is None else min(disk_peak, BYTE_LIMIT),
     )
 
 

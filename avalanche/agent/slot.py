@@ -25,6 +25,7 @@ from avalanche.agent.sandbox.probe import NoSandbox
 from avalanche.agent.sandbox.protocol import Sandbox, SandboxFailed
 from avalanche.agent.stream import LogStream, TakingLogs
 from avalanche.agent.tools.protocol import Job
+from avalanche.agent.usage import DiskGauge, Measured
 from avalanche.agent.workspace import Workspace
 from serpent_infra.wire.builders import Hello, SlotInfo
 from serpent_infra.wire.orders import ClaimAnswer
@@ -131,15 +132,19 @@ class Slot:
         order = claim.order
         made: tuple[ArtefactInfo, ...] = ()
         failure, isolation, is_cancelled = None, _NO_ISOLATION, False
+        disk, sandbox = DiskGauge(place.directory), None
+        disk.start()
         try:
-            sandbox = self._sandbox()
+            sandbox = Measured(self._sandbox())
             isolation = sandbox.isolation
             watch.check()
             means = self.configuration.means(sandbox, jobs=len(self.info.cpus) or 1)
             job = Job(order=order, workspace=place, means=means, journal=journal, watch=watch)
             made = self.configuration.tool().build(job)
+            disk.finish()  # before the artefacts are moved away
             self._keep(place, order.attempt)
         except Exception as error:  # noqa: BLE001 - every end of a build is reported; failure_of tells them apart
+            disk.finish()
             failure = failure_of(error, watch=watch, phase=journal.phase)
             is_cancelled = failure is None
             journal.say(f"==> {'cancelled' if failure is None else f'failed ({failure.kind}): {failure.message}'}")
@@ -156,6 +161,8 @@ class Slot:
             manifests=proposals(place),
             failure=failure,
             is_cancelled=is_cancelled,
+            memory=sandbox.memory if sandbox else None,
+            disk_peak=disk.peak,
         )
 
     def _sandbox(self) -> Sandbox:

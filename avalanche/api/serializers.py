@@ -80,7 +80,7 @@ class AttemptEventSerializer(serializers.ModelSerializer[AttemptEvent]):
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
-    """One try of a build on one slot."""
+    """One try of a build on one slot; peaks are the bytes that it held at once at most, null where not measured."""
 
     builder = serializers.SlugRelatedField[Builder](slug_field="name", read_only=True)
     slot = serializers.IntegerField(source="slot.index")
@@ -93,5 +93,6 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
         model = Attempt
         fields = (
             *("id", "task", "title", "purpose", "builder", "slot", "status", "phase", "offered_at", "started_at"),
-            *("ended_at", "failure_kind", "failure_message", "isolation", "log_size", "artefacts", "phases", "events"),
+            *("ended_at", "failure_kind", "failure_message", "isolation", "log_size"),
+            *("memory_peak", "memory_method", "disk_peak", "artefacts", "phases", "events"),
         )

@@ -10,7 +10,7 @@ from avalanche.models.builders import Builder, Slot
 from avalanche.states import CLOSED, OPEN, SOURCES, AttemptState, IllegalTransition
 from avalanche.statuses import Tier
 from serpent_infra.wire.orders import BuildOrder, BuildPurpose
-from serpent_infra.wire.reports import FailureKind
+from serpent_infra.wire.reports import FailureKind, MemoryMethod
 
 if TYPE_CHECKING:
     from avalanche.models.reports import Report
@@ -96,6 +96,11 @@ class Attempt(models.Model):
     log_size = models.PositiveBigIntegerField(default=0)
     failure_kind = models.CharField(max_length=32, blank=True)
     failure_message = models.TextField(blank=True)
+    memory_peak = models.PositiveBigIntegerField(null=True)  # bytes held at once at most, as the builder measured them
+    memory_method = models.CharField(
+        max_length=16, choices=[(method.value, method.value) for method in MemoryMethod], blank=True
+    )
+    disk_peak = models.PositiveBigIntegerField(null=True)
     settled_at = models.DateTimeField(null=True)
     released_at = models.DateTimeField(null=True)
     dropped_at = models.DateTimeField(null=True)
@@ -212,9 +217,23 @@ class Attempt(models.Model):
             AttemptState.EXPIRED, at=at, note=message, ended_at=at, failure_kind=kind.value, failure_message=message
         )
 
-    def record(self, *, isolation: str, log_size: int) -> None:
-        """Keeps what the report tells beside the outcome."""
-        changes = {"isolation": isolation, "log_size": log_size}
+    def record(
+        self,
+        *,
+        isolation: str,
+        log_size: int,
+        memory_peak: int | None = None,
+        memory_method: str = "",
+        disk_peak: int | None = None,
+    ) -> None:
+        """Keeps what the report tells beside the outcome; peaks in bytes, None where nobody measured."""
+        changes = {
+            "isolation": isolation,
+            "log_size": log_size,
+            "memory_peak": memory_peak,
+            "memory_method": memory_method,
+            "disk_peak": disk_peak,
+        }
         type(self).objects.filter(pk=self.pk).update(**changes)
         self._assign(changes)
 

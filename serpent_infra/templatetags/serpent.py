@@ -42,6 +42,7 @@ _FAILURES: dict[str, str] = {
     FailureKind.SILENCE_LIMIT: "It fell silent",
     FailureKind.LOG_LIMIT: "It logged too much",
     FailureKind.BUILDER_LOST: "The builder was lost",
+    FailureKind.OUT_OF_MEMORY: "It ran out of memory",
     FailureKind.DISK_FULL: "The builder's disk is full",
     FailureKind.SANDBOX: "The sandbox failed",
     FailureKind.HUB: "The hub failed",

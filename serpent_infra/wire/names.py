@@ -21,7 +21,8 @@ CommitId = Annotated[str, msgspec.Meta(pattern=COMMIT_PATTERN)]
 Identifier = Annotated[str, msgspec.Meta(pattern=IDENTIFIER_PATTERN)]
 Architecture = Annotated[str, msgspec.Meta(pattern=ARCHITECTURE_PATTERN)]
 RecipePath = Annotated[str, msgspec.Meta(pattern=RECIPE_PATH_PATTERN)]
-ByteCount = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+BYTE_LIMIT = 2**40  # more than any one thing has that builders and hub tell each other of
+ByteCount = Annotated[int, msgspec.Meta(ge=0, le=BYTE_LIMIT)]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 

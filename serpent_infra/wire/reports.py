@@ -35,14 +35,29 @@ class FailureKind(StrEnum):
     LOG_LIMIT = "log-limit"
 
     BUILDER_LOST = "builder-lost"
+    OUT_OF_MEMORY = "out-of-memory"  # the kernel killed part of a phase that then failed: its slot has too little
     DISK_FULL = "disk-full"
     SANDBOX = "sandbox"
     HUB = "hub"
 
 
 INFRASTRUCTURE_FAILURES = frozenset(
-    {FailureKind.BUILDER_LOST, FailureKind.DISK_FULL, FailureKind.SANDBOX, FailureKind.HUB}
+    {
+        FailureKind.BUILDER_LOST,
+        FailureKind.OUT_OF_MEMORY,
+        FailureKind.DISK_FULL,
+        FailureKind.SANDBOX,
+        FailureKind.HUB,
+    }
 )
+
+
+class MemoryMethod(StrEnum):
+    """How the peak of memory was measured: what is held but not the page cache, by whoever counts it best there."""
+
+    CGROUP = "cgroup"  # control group, version 2: the kernel's own peak, and what was sampled beside it
+    CGROUP_V1 = "cgroup-v1"
+    PROCESSES = "processes"  # a sampled sum over the process tree
 
 
 class ArtefactKind(StrEnum):
@@ -90,7 +105,8 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     """The one report of an attempt; repeating it changes nothing, an older epoch is refused.
 
     `failure` is present exactly when `outcome` is `failed`; `artefacts` only when it is `succeeded`. `manifests` come
-    with either, up to `MANIFEST_BYTES` in all.
+    with either, up to `MANIFEST_BYTES` in all. `memory_peak` and `disk_peak` are the most bytes that the attempt held
+    at once, absent where nobody measured; `memory_method` comes with the first.
     """
 
     attempt: UUID
@@ -102,3 +118,6 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     artefacts: tuple[ArtefactInfo, ...] = ()
     manifests: tuple[BuiltManifest, ...] = ()
     failure: Failure | None = None
+    memory_peak: ByteCount | None = None
+    memory_method: MemoryMethod | None = None
+    disk_peak: ByteCount | None = None

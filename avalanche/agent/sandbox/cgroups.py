@@ -137,8 +137,8 @@ def _limit(controller: str, parent: Path, directory: Path, memory_limit: int, cp
         return True
     if controller == "name=systemd":
         return True
-    if controller == "memory":
-        return bool(memory_limit) and _write(directory / "memory.limit_in_bytes", str(memory_limit))
+    if controller == "memory":  # without a limit it still counts what a build takes
+        return not memory_limit or _write(directory / "memory.limit_in_bytes", str(memory_limit))
     if controller == "pids":
         return _write(directory / "pids.max", str(MAXIMUM_PROCESSES))
     # A cpuset of version 1 takes no process before both its sets are filled.

@@ -12,10 +12,11 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from avalanche.agent.sandbox.cgroups import Group
+from avalanche.agent.sandbox.memory import MemoryGauge
 from avalanche.agent.sandbox.protocol import CHANNEL, Bind, BuildRoot, Command, Ending, Output, SandboxFailed, Stop
 
 _STATUS = "exit"
@@ -103,7 +104,7 @@ def supervise(
     on_output: Output,
     stop: Stop,
 ) -> Ending:
-    """Starts `argv`, passes its output on, kills it when told to, and reads how the command inside ended."""
+    """Starts `argv`, passes its output on, kills it when told to, and reads how it ended inside and what it took."""
     noise = bytearray()
     reason = ""
     with subprocess.Popen(
@@ -115,20 +116,22 @@ def supervise(
         process_group=0,
         env={"PATH": os.environ.get("PATH", os.defpath), **environment},
     ) as process:
+        gauge = MemoryGauge(group, process.pid)
         try:
-            reason = _pump(process, noise, on_output, stop)
+            reason = _pump(process, noise, on_output, stop, gauge.tick)
         finally:
             # Whatever ended the pump, an exception included: nothing of the build lives on.
             group.kill()
             _end(process)
+    memory = gauge.finish()
     if reason:
-        return Ending(status=137, stopped=reason)
+        return Ending(status=137, stopped=reason, memory=memory)
     text = _status(root.channel / _STATUS)
     if text.isdecimal():
-        return Ending(status=int(text))
+        return Ending(status=int(text), memory=memory)
     if text or (root.channel / _STATUS).is_dir() or (root.channel / _STATUS).is_symlink():
         # It began and was killed from outside, by the memory limit or an administrator; or the build bent the file.
-        return Ending(status=137)
+        return Ending(status=137, memory=memory)
     said = noise.decode(errors="replace").strip()
     raise SandboxFailed(said or f"the sandbox ended with {process.returncode} before the command began")
 
@@ -155,7 +158,9 @@ def _status(path: Path) -> str:
         os.close(descriptor)
 
 
-def _pump(process: subprocess.Popen[bytes], noise: bytearray, on_output: Output, stop: Stop) -> str:
+def _pump(
+    process: subprocess.Popen[bytes], noise: bytearray, on_output: Output, stop: Stop, measure: Callable[[], None]
+) -> str:
     """Passes output on until both pipes are closed; gives the reason for an early end, else ""."""
     assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes were asked for
     with selectors.DefaultSelector() as selector:
@@ -174,6 +179,7 @@ def _pump(process: subprocess.Popen[bytes], noise: bytearray, on_output: Output,
                     noise += chunk
             if time.monotonic() - checked_at >= _TICK:
                 checked_at = time.monotonic()
+                measure()
                 if reason := stop():
                     return reason
     process.wait()

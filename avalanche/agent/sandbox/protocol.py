@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from avalanche.agent.sandbox.memory import MemoryUse
+
 CHANNEL = "/run/avalanche"
 
 
@@ -55,15 +57,24 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a command ended: its exit status (128 + n after signal n), or the reason why it was stopped."""
+    """How a command ended: its exit status (128 + n after signal n), or the reason why it was stopped.
+
+    `memory` is what it took, None where it was not measured.
+    """
 
     status: int
     stopped: str = ""
+    memory: MemoryUse | None = field(default=None, compare=False)
 
     @property
     def is_success(self) -> bool:
         """Says whether the command ran to its end and was content."""
         return not self.stopped and self.status == 0
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Says whether the command failed and the kernel had killed part of it for want of memory."""
+        return not self.is_success and self.memory is not None and self.memory.kills > 0
 
 
 # Gives the reason to stop, "" to go on; asked several times a second.

@@ -76,6 +76,9 @@ def _check(job: Job, script: PhaseScript, ending: Ending) -> None:
         message = job.watch.sentence(Stopped.DISK_FULL)
         raise BuildFailed(FailureKind.DISK_FULL, message, phase=script.title, excerpt=telling)
     message = f"The phase {script.title} ended with status {ending.status}"
+    if ending.lacked_memory:
+        message += ": it ran out of memory, and the kernel killed part of it"
+        raise BuildFailed(FailureKind.OUT_OF_MEMORY, message, phase=script.title, excerpt=telling)
     if ending.status == _KILLED:
         message += ": it was killed, most likely for want of memory"
     raise BuildFailed(FailureKind.PHASE, message, phase=script.title, excerpt=telling)
