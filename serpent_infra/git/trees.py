@@ -9,12 +9,13 @@ from hashlib import sha256
 import pygit2
 from pygit2.enums import FileMode
 
-from serpent_infra.git.errors import MirrorBroken
+from serpent_infra.git.errors import GitError, MirrorBroken
 
 RECIPE_FILE = "stone.yaml"
 # Files of a recipe (patches, units) lie in its `pkg` directory; no recipe is looked for there.
 _RECIPE_FILES_DIRECTORY = "pkg"
 DEPTH_LIMIT = 8
+DIRECTORY_LIMIT = 250_000
 PATH_LIMIT = 1000  # bytes
 _REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
 _LATEST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # whoever commits may claim any time
@@ -87,23 +88,43 @@ def describe(commit: pygit2.Commit) -> CommitInfo:
     )
 
 
-def walk_recipes(tree: pygit2.Tree, directory: str = "") -> Iterator[RecipeEntry]:
-    """Finds every recipe below a tree, in path order of directories, and every submodule, which is not entered."""
-    entry = _recipe_in(tree, directory)
-    if entry is not None:
-        yield entry
-    yield from _submodules(tree, directory).values()
-    if directory.count("/") < DEPTH_LIMIT:
-        for name, child in _directories(tree, is_recipe=entry is not None):
-            yield from walk_recipes(child, f"{directory}/{name}" if directory else name)
+def walk_recipes(root: pygit2.Tree) -> Iterator[RecipeEntry]:
+    """Finds every recipe below a tree, in path order of directories, and every submodule, which is not entered.
+
+    Raises `GitError` for more than `DIRECTORY_LIMIT` directories.
+    """
+    waiting = [("", root)]
+    count = 0
+    while waiting:
+        count = _counted(count)
+        directory, tree = waiting.pop()
+        entry = _recipe_in(tree, directory)
+        if entry is not None:
+            yield entry
+        yield from _submodules(tree, directory).values()
+        if directory.count("/") < DEPTH_LIMIT:
+            children = list(_directories(tree, is_recipe=entry is not None))
+            waiting += [(f"{directory}/{name}" if directory else name, child) for name, child in reversed(children)]
+
+
+def _counted(directories: int) -> int:
+    """Counts one more directory: few objects can make very many, where trees name the same tree again and again."""
+    if directories >= DIRECTORY_LIMIT:
+        raise GitError(f"it has more than {DIRECTORY_LIMIT:,} directories, which no repository of recipes has")
+    return directories + 1
 
 
 def compare(old: pygit2.Tree, new: pygit2.Tree) -> Changes:
-    """Compares two trees by their subtree ids: cost follows the difference, not the size."""
+    """Compares two trees by their subtree ids: cost follows the difference, not the size.
+
+    Raises `GitError` where more than `DIRECTORY_LIMIT` directories differ.
+    """
     changed: dict[str, RecipeEntry] = {}
     removed: set[str] = set()
     waiting: list[tuple[str, pygit2.Tree | None, pygit2.Tree | None]] = [("", old, new)]
+    count = 0
     while waiting:
+        count = _counted(count)
         directory, was, now = waiting.pop()
         before = _recipe_in(was, directory) if was is not None else None
         after = _recipe_in(now, directory) if now is not None else None

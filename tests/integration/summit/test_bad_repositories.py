@@ -275,6 +275,23 @@ def test_more_recipes_than_any_repository_has_are_refused(
     assert Recipe.objects.existing().count() == 2
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_few_objects_that_make_very_many_directories_cost_seconds_only(
+    repository: Repository, tree: GitTree, *, is_first: bool
+) -> None:
+    inner = tree.git("rev-parse", "HEAD:z")
+    for _ in range(7):
+        rows = b"".join(b"40000 d%02d\0" % number + bytes.fromhex(inner) for number in range(30))
+        inner = _write_object(tree, "tree", rows)
+    tree.git("update-ref", "refs/heads/main", tree.git("commit-tree", inner, "-p", "HEAD", "-m", "Many"))
+    began = time.monotonic()
+    outcome = refresh_repository(repository, at=AT, everything=is_first)
+    assert outcome.error == "it has more than 250,000 directories, which no repository of recipes has"
+    assert time.monotonic() - began < 60
+    assert outcome.error in page_of(repository)
+    assert Recipe.objects.existing().count() == 2
+
+
 @pytest.mark.slow  # it writes a hundred thousand files
 def test_a_hundred_thousand_files_are_walked_past(project: Project, tmp_path: Path) -> None:
     crowded = tmp_path / "crowded.git"
