@@ -22,17 +22,22 @@ def refresh_repositories(**_extra: object) -> None:
     """Rings a refresh for every repository whose latest is older than the polling interval; forgets old deliveries."""
     at = timezone.now()
     webhooks.prune(at=at)
-    interval = timedelta(seconds=settings.SERPENT_SWEEP_SECONDS * _POLL_FACTOR * 0.9)
-    for pk in Repository.objects.refresh_overdue(at=at, interval=interval).values_list("pk", flat=True):
+    for pk in Repository.objects.refresh_overdue(at=at, interval=_polling_interval()).values_list("pk", flat=True):
         doorbell.ring(doorbell.REFRESH, repository=pk)
 
 
 @shared_task(name="summit.refresh_repository")
 def refresh_repository(*, repository: int, **_extra: object) -> None:
-    """Brings one repository's recipes up to date."""
-    row = Repository.objects.filter(pk=repository).first()
+    """Brings one repository's recipes up to date, unless that was done since it was asked for."""
+    at = timezone.now()
+    rows = Repository.objects.filter(pk=repository)
+    row = (rows.refresh_requested(at=at) | rows.refresh_overdue(at=at, interval=_polling_interval())).first()
     if row is not None:
-        refresh.refresh_repository(row, at=timezone.now())
+        refresh.refresh_repository(row, at=at)
+
+
+def _polling_interval() -> timedelta:
+    return timedelta(seconds=settings.SERPENT_SWEEP_SECONDS * _POLL_FACTOR * 0.9)
 
 
 @shared_task(name="summit.plan")

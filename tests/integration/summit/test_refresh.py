@@ -2,13 +2,14 @@
 
 import fcntl
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
-from summit import founding, ordering, planning
+from summit import founding, ordering, planning, refresh, tasks
 from summit.models import BuildTask, Profile, Project, Provider, Recipe, Repository
 from summit.needs import EdgeKind, Usage
 from summit.refresh import refresh_repository
@@ -220,6 +221,27 @@ def test_what_is_asked_for_during_a_refresh_is_not_forgotten(repository: Reposit
     repository.request_refresh(at=AT)
     repository.finish_refresh(at=AT)
     assert Repository.objects.refresh_requested(at=AT).get() == repository
+
+
+def test_bells_that_piled_up_are_answered_by_one_refresh(
+    repository: Repository, tree: GitTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    refreshing = refresh.refresh_repository
+
+    def count(row: Repository, *, at: datetime) -> None:
+        read.append(refreshing(row, at=at).read)
+
+    monkeypatch.setattr(refresh, "refresh_repository", count)
+    for _ in range(5):
+        tasks.refresh_repository(repository=repository.pk)
+    assert read == [2]
+    tree.write("n/nano/stone.yaml", recipe_text("nano", release=2))
+    tree.commit()
+    repository.request_refresh(at=timezone.now())
+    for _ in range(5):
+        tasks.refresh_repository(repository=repository.pk)
+    assert read == [2, 1]
 
 
 def test_two_repositories_do_not_disturb_each_other(repository: Repository, tmp_path: Path, profile: Profile) -> None:
