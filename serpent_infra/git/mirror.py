@@ -14,6 +14,7 @@ from uuid import uuid4
 import pygit2
 
 from serpent_infra.git.commands import run_git, without_credentials
+from serpent_infra.git.directories import FileChange, PatchLine, differing, patch
 from serpent_infra.git.errors import GitError, MirrorBroken
 from serpent_infra.git.export import export_tree
 from serpent_infra.git.lineage import Step, line
@@ -259,6 +260,36 @@ class Mirror:
             raise GitError(f"the file has {item.size:,} bytes; the limit is {BLOB_LIMIT:,}")
         return item.data
 
+    def parent(self, commit: str) -> str:
+        """Gives the commit before on the branch's own line, "" where there is none, or it is not here."""
+        with self._reading():
+            parents = find_commit(self._repository(), commit).parent_ids
+            return str(parents[0]) if parents and self.has(str(parents[0])) else ""
+
+    def has_directory(self, commit: str, directory_path: str) -> bool:
+        """Says whether a commit has a directory of that path; "" is its root."""
+        return self._directory(commit, directory_path) is not None
+
+    def differing(self, old: tuple[str, str] | None, new: tuple[str, str]) -> Iterator[FileChange]:
+        """Compares the files of two directories, each a commit and a path ("" for its root); None has no files.
+
+        Raises `TooManyEntries` on the way.
+        """
+        with self._reading():
+            yield from differing(None if old is None else self._directory(*old), self._directory(*new))
+
+    def size(self, blob: str) -> int:
+        """Gives the bytes of a file by its blob id, without reading it; `MirrorBroken` for one that is lost."""
+        with self._reading():
+            return int(self._repository().odb.read_header(blob)[1])
+
+    def patch(self, old: str, new: str) -> list[PatchLine] | None:
+        """Gives the unified diff of two files by their blob ids ("" for none), None where one of them is binary."""
+        with self._reading():
+            repository = self._repository()
+            blobs = [repository[blob].peel(pygit2.Blob) if blob else None for blob in (old, new)]
+            return patch(blobs[0], blobs[1])
+
     def line(self, *, new: str, old: str = "", limit: int) -> Iterator[Step]:
         """Walks the branch's own commits from `new` to `old`, newest first, up to `limit` of them."""
         with self._reading():
@@ -291,6 +322,16 @@ class Mirror:
 
     def _branches(self) -> list[str]:
         return list(self._repository().branches.local)
+
+    def _directory(self, commit: str, path: str) -> pygit2.Tree | None:
+        tree = self._tree(commit)
+        if not path:
+            return tree
+        try:
+            item = tree[path]
+        except KeyError:
+            return None
+        return item if isinstance(item, pygit2.Tree) else None
 
     def _tree(self, commit: str) -> pygit2.Tree:
         try:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit.api import builds, campaigns, controls, recipes, security, webhooks
+from summit.api import builds, campaigns, controls, difference, recipes, security, webhooks
 
 _REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
 _PROFILE = "projects/<slug:slug>/profiles/<slug:profile>/"
@@ -38,6 +38,7 @@ urlpatterns = [
     path("builds/<int:pk>/expedite/", builds.BuildExpedite.as_view(), name="api-build-expedite"),
     path("submissions/", builds.SubmissionList.as_view(), name="api-submissions"),
     path("submissions/<int:pk>/", builds.SubmissionDetail.as_view(), name="api-submission"),
+    path("submissions/<int:pk>/diff/", difference.SubmissionDifference.as_view(), name="api-submission-diff"),
     path("submissions/<int:pk>/review/", builds.SubmissionReview.as_view(), name="api-submission-review"),
     path("submissions/<int:pk>/mark-security/", security.SubmissionMark.as_view(), name="api-submission-mark"),
     path("submissions/<int:pk>/unmark-security/", security.SubmissionUnmark.as_view(), name="api-submission-unmark"),

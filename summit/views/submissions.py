@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from serpent_infra.accounts.people import signed_in
 from serpent_infra.views import conflict
-from summit import lifecycle, permissions, security
+from summit import difference, lifecycle, permissions, security
 from summit.campaigns.impact import impacts
 from summit.forms import ReasonForm, ReviewForm, VerdictForm
 from summit.models import Submission, Verdict
@@ -25,7 +25,7 @@ MOST_BUILDS = 200
 
 @require_safe
 def submission_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Shows one submission; where it waits for a review, who can give it."""
+    """Shows one submission with what it changes; where it waits for a review, who can give it."""
     submission = get_object_or_404(
         Submission.objects.visible_to(request.user).select_related("repository__project", "author"), pk=pk
     )
@@ -37,6 +37,7 @@ def submission_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "project": submission.repository.project,
         "tasks": tasks[:MOST_BUILDS],
         "task_count": tasks.count(),
+        "difference": difference.page_of(submission, number=request.GET.get("page")),
         "reviews": submission.reviews.select_related("reviewer").order_by("created_at"),
         "reviewers": permissions.reviewers(submission.repository),
         "can_review": submission.can_review(request.user),

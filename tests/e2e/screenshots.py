@@ -32,7 +32,7 @@ def main() -> int:
             "SERPENT_LIVE_URL": f"http://127.0.0.1:{port}",
             "SERPENT_BROKER_URL": "memory://",
         }
-        uris, session = _fill()
+        uris, session = _fill(Path(state))
         uris = {name: uri for name, uri in uris.items() if not words or any(word in name for word in words)}
         server = subprocess.Popen(
             [
@@ -54,7 +54,7 @@ def main() -> int:
             server.wait(10)
 
 
-def _fill() -> tuple[dict[str, str], str]:
+def _fill(state: Path) -> tuple[dict[str, str], str]:
     """Makes the site; gives its pages by name, and a session of the administrator."""
     import django  # noqa: PLC0415 - settings are read from here on
 
@@ -66,10 +66,12 @@ def _fill() -> tuple[dict[str, str], str]:
     from tests.scenarios.campaigns import make_campaigns  # noqa: PLC0415 - likewise
     from tests.scenarios.farm import make_farm  # noqa: PLC0415 - likewise
     from tests.scenarios.pages import pages  # noqa: PLC0415 - likewise
+    from tests.scenarios.proposals import make_proposal  # noqa: PLC0415 - likewise
 
     call_command("migrate", verbosity=0)
     farm = make_farm(timezone.now())
     make_campaigns(timezone.now())
+    make_proposal(state / "proposal", timezone.now())
     client = Client()
     client.force_login(farm.people["ada"], backend="django.contrib.auth.backends.ModelBackend")
     return pages(farm), client.cookies["sessionid"].value

@@ -344,7 +344,7 @@ def _attempt(farm: Farm, task: BuildTask, at: datetime, *, fails: bool = False) 
 
 def _report(attempt: Attempt, task: BuildTask, at: datetime, *, fails: bool) -> None:
     from avalanche import reporting  # noqa: PLC0415 - the module rings doorbells; only here they are wanted
-    from serpent_infra.wire.reports import Failure, Outcome  # noqa: PLC0415 - likewise
+    from serpent_infra.wire.reports import BuiltManifest, Failure, Outcome  # noqa: PLC0415 - likewise
 
     changes: dict[str, object] = {"log_size": logs.size_of(attempt.pk)}
     if fails:
@@ -355,6 +355,7 @@ def _report(attempt: Attempt, task: BuildTask, at: datetime, *, fails: bool) -> 
             excerpt=texts.FAILING_LOG[-420:],
         )
     else:
+        changes["manifests"] = (BuiltManifest(name="manifest.x86_64.bin", data=b"\0mos"),)
         changes["artefacts"] = tuple(
             machines.make_artefact(f"{package}-{task.version}-{task.release}-1-x86_64.stone", size=size)
             for package, size in ((task.source_name, 184_320), (f"{task.source_name}-devel", 20_511))

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from summit.models import Campaign
+from summit.models import Campaign, Submission
 from tests.scenarios.farm import Farm
 
 
@@ -48,6 +48,11 @@ def pages(farm: Farm) -> dict[str, str]:
             else {}
         ),
         "submission": farm.submission.get_absolute_url(),
+        **(
+            {"submission-proposal": proposal.get_absolute_url()}
+            if (proposal := Submission.objects.filter(repository__project__slug="proposals").last())
+            else {}
+        ),
         "submission-impact": reverse("summit:submission_impact", args=[farm.submission.pk]),
         "builders": reverse("avalanche:builder_list"),
         "builder": reverse("avalanche:builder_detail", args=["anvil"]),

@@ -19,6 +19,7 @@ TEXT = [
     *(("side-strong", ground) for ground in ("side", "side-raised")),
     *((tone, f"{tone}-ground") for tone in ("good", "busy", "wait", "bad", "review", "quiet")),
     ("text", "bad-ground"),
+    ("text", "good-ground"),
     ("text", "mark"),
     ("bad", "surface"),
     *(("text", f"{tone}-ground") for tone in ("busy", "wait", "review")),

@@ -1,0 +1,1 @@
+"""What submissions change, as their reviewers see it."""
