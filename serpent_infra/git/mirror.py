@@ -249,15 +249,17 @@ class Mirror:
         return self.blob_data(str(item.id))
 
     def blob_data(self, blob: str) -> bytes:
-        """Reads a file by its blob id; refuses one above `BLOB_LIMIT`; `MirrorBroken` for one that is lost."""
+        """Reads a file by its blob id; refuses one above `BLOB_LIMIT` unread; `MirrorBroken` for one that is lost."""
         try:
-            item = self._repository()[blob]
+            repository = self._repository()
+            size = int(repository.odb.read_header(blob)[1])
+            if size > BLOB_LIMIT:
+                raise GitError(f"the file has {size:,} bytes; the limit is {BLOB_LIMIT:,}")
+            item = repository[blob]
         except (KeyError, ValueError, pygit2.GitError) as error:
             raise MirrorBroken(f"the mirror lacks the object {blob[:12]}") from error
         if not isinstance(item, pygit2.Blob):
             raise GitError(f"{blob[:12]} is no file")
-        if item.size > BLOB_LIMIT:
-            raise GitError(f"the file has {item.size:,} bytes; the limit is {BLOB_LIMIT:,}")
         return item.data
 
     def parent(self, commit: str) -> str:

@@ -247,6 +247,18 @@ def test_a_missing_object_harms_only_who_asks_for_it(mirror: Mirror) -> None:
         mirror.blob_data(entry.blob)
 
 
+def test_a_file_above_the_limit_is_refused_unread(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    [entry, *_] = mirror.recipes(mirror.resolve("main"))
+
+    class HeadersOnly:
+        odb = mirror._repository().odb
+
+    monkeypatch.setattr("serpent_infra.git.mirror.BLOB_LIMIT", 10)
+    monkeypatch.setattr(mirror, "_opened", HeadersOnly())
+    with pytest.raises(GitError, match=r"the file has \d+ bytes; the limit is 10"):
+        mirror.blob_data(entry.blob)
+
+
 def test_what_does_not_exist_is_said_in_a_sentence(mirror: Mirror, tmp_path: Path) -> None:
     head = mirror.resolve("main")
     with pytest.raises(GitError, match="no commit 333333333333"):
