@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection
+from datetime import datetime
 
 from django.contrib.auth.models import Group
 from guardian.models import GroupObjectPermission
 
 from serpent_infra.accounts.models import User
-from summit import permissions
-from summit.models import BuildTask, Recipe, Repository, Requirement
+from summit import demands, permissions
+from summit.models import BuildTask, Recipe, Repository
 
 # Groups that may propose or accept builds of a repository are those whose builds its authors' are.
 _RIGHTS = (permissions.SUBMIT, permissions.PUSH, permissions.MANAGE)
@@ -17,22 +18,19 @@ _LONGEST_SHARE = 100
 _VULNERABILITY = re.compile(r"\bCVE-\d{4}-\d{4,}\b")
 
 
-def allot(tasks: Collection[BuildTask]) -> None:
-    """Fills share, security mark and requirements of unsaved tasks, in a bounded number of queries.
+def allot(tasks: Collection[BuildTask], *, at: datetime) -> None:
+    """Fills share, security mark and demands of unsaved tasks, in a bounded number of queries.
 
     A build of a campaign is the campaign's. Any other is its author's group's: of several the first by name that has a
     right on the repository; without such a group it is the author's, without a known author the repository's.
     """
     acting = {(task.submission.author_id, task.submission.repository_id) for task in tasks}
     shares = _shares(acting)
-    required = _requirements({task.source_name for task in tasks})
+    demands.learn(tasks, at=at)
     for task in tasks:
         own = shares[task.submission.author_id, task.submission.repository_id]
         task.share = f"campaign:{task.campaign_id}" if task.campaign_id is not None else own
         task.is_security = task.submission.is_security
-        for key in ((task.source_name, ""), (task.source_name, task.architecture)):  # the architecture's own wins
-            if key in required:
-                task.memory_bytes, task.disk_bytes = required[key]
 
 
 def names_vulnerability(recipe: Recipe) -> bool:
@@ -78,8 +76,3 @@ def _memberships(authors: Collection[int]) -> dict[int, set[int]]:
     for author, group in User.objects.filter(pk__in=authors, groups__isnull=False).values_list("pk", "groups"):
         found.setdefault(author, set()).add(group)
     return found
-
-
-def _requirements(names: Collection[str]) -> dict[tuple[str, str], tuple[int, int]]:
-    rows = Requirement.objects.filter(source_name__in=names)
-    return {(row.source_name, row.architecture): (row.memory_bytes, row.disk_bytes) for row in rows}

@@ -36,6 +36,7 @@ __all__ = [
     "dispatch",
     "fleet",
     "free_slots",
+    "known_slots",
     "latest_attempts",
     "log_tail",
     "release",
@@ -73,6 +74,11 @@ def free_slots(*, at: datetime) -> list[Slot]:
 def working_slots(*, at: datetime) -> list[Slot]:
     """Lists all slots of builders that take work now, the busy ones too."""
     return [_slot(slot) for slot in avalanche.working_slots(at=at)]
+
+
+def known_slots(*, since: datetime, at: datetime) -> list[Slot]:
+    """Lists all slots of builders that were heard of since a moment and are not draining, silent or sick ones too."""
+    return [_slot(slot) for slot in avalanche.known_slots(since=since, at=at)]
 
 
 def _slot(slot: avalanche.FreeSlot) -> Slot:

@@ -1,17 +1,37 @@
-"""What past builds teach: how long a recipe takes on an architecture."""
+"""What past builds teach: how long a recipe takes on an architecture, and how much memory and disk."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
 from statistics import median
 
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
-from summit.models import BuildTask
+from serpent_infra.wire.reports import FailureKind
+from summit.models import AttemptRef, BuildTask
 from summit.states import TaskStatus
+from summit.suiting import Room
 
 DEFAULT_SECONDS = 60.0  # where nothing was ever built
 _RECENT = 5  # builds of one recipe whose median counts
 _TYPICAL = 200  # latest builds of all recipes whose median stands in for what was never built
+MARGIN = 1.25  # a build may take so many times what the most demanding of the recent ones took
+SHORTAGE = 1.5  # and needs probably so many times what one had that ran out of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What an attempt took, in bytes, None where it was not measured.
+
+    `lacked` is the kind of a failure for want of memory or disk, else ""; `memory_limit` is what its slot had, 0 for no
+    limit.
+    """
+
+    memory: int | None = None
+    disk: int | None = None
+    memory_limit: int = 0
+    lacked: str = ""
 
 
 def recorded(names: Collection[str], *, architecture: str) -> dict[str, float]:
@@ -52,3 +72,34 @@ def _typical(architecture: str) -> float:
     rows = BuildTask.objects.filter(architecture=architecture, status=TaskStatus.COMPLETED, build_seconds__gt=0)
     latest = [seconds for seconds in rows.order_by("-pk").values_list("build_seconds", flat=True)[:_TYPICAL] if seconds]
     return median(latest) if latest else DEFAULT_SECONDS
+
+
+def learn(attempts: Iterable[Taken]) -> Room:
+    """Concludes from the recent attempts of a recipe what a build of it takes at most; order does not matter.
+
+    The most that any took, with a margin. One that ran out of something teaches that it takes more of that than it
+    had, and nothing of the other: it did not come to its end.
+    """
+    memory = disk = 0.0
+    for one in attempts:
+        if one.lacked == FailureKind.OUT_OF_MEMORY:
+            memory = max(memory, SHORTAGE * max(one.memory_limit, one.memory or 0))
+        elif one.lacked == FailureKind.DISK_FULL:
+            disk = max(disk, SHORTAGE * (one.disk or 0))
+        elif not one.lacked:
+            memory, disk = max(memory, MARGIN * (one.memory or 0)), max(disk, MARGIN * (one.disk or 0))
+    return Room(memory=ceil(memory), disk=ceil(disk))
+
+
+def room(names: Collection[str], *, architecture: str) -> dict[str, Room]:
+    """Gives what each recipe's latest attempts on an architecture teach that it takes; untold ones are absent."""
+    rows = AttemptRef.objects.telling().filter(task__source_name__in=names, task__architecture=architecture)
+    recent = rows.annotate(
+        age=Window(RowNumber(), partition_by=[F("task__source_name")], order_by=F("pk").desc())
+    ).filter(age__lte=_RECENT)
+    found: dict[str, list[Taken]] = {}
+    fields = ("task__source_name", "memory_peak", "disk_peak", "memory_limit", "outcome", "failure_kind")
+    for name, memory, disk, limit, outcome, kind in recent.values_list(*fields):
+        lacked = "" if outcome == "succeeded" else kind
+        found.setdefault(name, []).append(Taken(memory=memory, disk=disk, memory_limit=limit, lacked=lacked))
+    return {name: learn(taken) for name, taken in found.items()}

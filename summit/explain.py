@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from serpent_infra.words import duration
-from summit import dispatch, permissions, publishing, suiting
-from summit.models import BuildTask, Control, ControlEvent, Project, Purpose, TaskEdge
-from summit.scheduler import Ready
+from summit import demands, dispatch, permissions, publishing, suiting
+from summit.models import BuildTask, Control, ControlEvent, Project, TaskEdge
 from summit.states import RETRYABLE, STUCK, TaskStatus
 
 _NAMED_NEEDS = 3
@@ -166,7 +165,7 @@ def _left(task: BuildTask, *, at: datetime) -> str:
 
 
 def _wants_slot(task: BuildTask, *, at: datetime) -> list[Part]:
-    wanted = as_ready(task)
+    wanted, learnt = demands.as_ready(task), demands.learnt_by(task)
     builders = [one for one in dispatch.fleet(at=at) if one.architecture == task.architecture]
     if not builders:
         return [Part(f"It needs a builder for {task.architecture}, and no such builder is enrolled.")]
@@ -178,14 +177,16 @@ def _wants_slot(task: BuildTask, *, at: datetime) -> list[Part]:
             parts += [Part(", " if number else ""), Part(builder.name, "builder", builder.name)]
             parts.append(Part(f" {_idle_because(builder)}"))
         return [*parts, Part(".")]
-    if why := suiting.obstacle(wanted, slots):
+    if why := suiting.obstacle(wanted, slots, learnt=learnt):
         return [Part(f"It {why}.")]
     fit = suiting.suitable(wanted, slots)
     free = {(slot.builder, slot.index) for slot in dispatch.free_slots(at=at)}
     busy = sum((slot.builder, slot.index) not in free for slot in fit)
     ahead = BuildTask.objects.ready(at=at).filter(architecture=task.architecture).before(task).count()
     before = f"{ahead} {'build goes' if ahead == 1 else 'builds go'} before it"
-    return [Part(f"It is ready and waits for a slot: {busy} of {len(fit)} that may take it are busy, {before}.")]
+    short = suiting.shortfall(wanted, slots, learnt=learnt)
+    begin = f"It {short}" if short else "It is ready and waits for a slot"
+    return [Part(f"{begin}: {busy} of {len(fit)} that may take it are busy, {before}.")]
 
 
 def _idle_because(builder: dispatch.BuilderStatus) -> str:
@@ -194,21 +195,6 @@ def _idle_because(builder: dispatch.BuilderStatus) -> str:
     if not builder.is_online:
         return "is silent"
     return f"says: {builder.problem.rstrip('.')}" if builder.problem else "takes no work"
-
-
-def as_ready(task: BuildTask) -> Ready:
-    """Gives a build as the scheduler sees it."""
-    return Ready(
-        key=task.pk,
-        architecture=task.architecture,
-        isa_level=task.profile.isa_level,
-        is_official=task.purpose == Purpose.OFFICIAL,
-        priority=task.priority,
-        ready_since=task.queued_at or task.created_at,
-        is_expedited=task.is_expedited,
-        memory=task.memory_bytes,
-        disk=task.disk_bytes,
-    )
 
 
 def _blocked(task: BuildTask) -> list[Part]:

@@ -24,7 +24,7 @@ from summit.states import TaskStatus
 SERVED_WINDOW = timedelta(hours=1)
 # A builder that a recipe's build crashed is avoided for so long.
 AVOIDED_FOR = timedelta(days=1)
-_BUILDERS_FAULTS = sorted(kind.value for kind in INFRASTRUCTURE_FAILURES - {FailureKind.HUB})
+_BUILDERS_FAULTS = sorted(kind.value for kind in INFRASTRUCTURE_FAILURES - {FailureKind.HUB, FailureKind.OUT_OF_MEMORY})
 _SPARE = 4  # rows more than slots, for those that turn out not to fit
 _FIELDS = (
     "pk",

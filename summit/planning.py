@@ -196,7 +196,7 @@ def _create(profile: Profile, wanted: list[Lack], *, at: datetime) -> list[Build
 
 def save_all(tasks: list[BuildTask], *, actor: User | None = None, at: datetime) -> None:
     """Saves new tasks, each with the event that tells why it is wanted, and by whom where a person asked."""
-    allotment.allot(tasks)
+    allotment.allot(tasks, at=at)
     BuildTask.objects.bulk_create(tasks, batch_size=_CHUNK)
     events = [TaskEvent(task=task, at=at, target=task.status, actor=actor, sentence=task.reason) for task in tasks]
     TaskEvent.objects.bulk_create(events, batch_size=_CHUNK)

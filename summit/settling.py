@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import transaction
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
-from summit import dispatch, lifecycle, publishing
-from summit.models import AttemptRef, BuildTask, Submission
+from summit import demands, dispatch, lifecycle, publishing
+from summit.estimates import Taken
+from summit.models import SHORTAGES, AttemptRef, BuildTask, Submission
 from summit.states import IllegalTransition, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,15 @@ def _reference(attempt: UUID) -> AttemptRef | None:
 def _settle(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
     task = reference.task
     kind = status.failure_kind.value if status.failure_kind is not None else ""
-    reference.settle(outcome=status.status, failure_kind=kind, failure_message=status.failure_message, at=at)
+    reference.settle(
+        outcome=status.status,
+        failure_kind=kind,
+        failure_message=status.failure_message,
+        memory_peak=status.memory_peak,
+        memory_limit=status.memory_limit,
+        disk_peak=status.disk_peak,
+        at=at,
+    )
     if task.status != TaskStatus.BUILDING:
         # Cancelled, or given up, while it ran: whatever it brings is not wanted.
         dispatch.release(reference.attempt, at=at)
@@ -95,7 +104,15 @@ def _give_up_or_retry(reference: AttemptRef, status: dispatch.AttemptStatus, *, 
     task = reference.task
     kind = status.failure_kind or FailureKind.HUB
     message = status.failure_message or f"the attempt on {reference.builder} ended as {status.status}"
-    if kind in INFRASTRUCTURE_FAILURES and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
+    hopeless = ""
+    if kind.value in SHORTAGES:
+        taken = Taken(
+            memory=status.memory_peak, disk=status.disk_peak, memory_limit=status.memory_limit, lacked=kind.value
+        )
+        hopeless = demands.answer_shortage(task, kind, taken=taken, at=at)
+    if hopeless:
+        lifecycle.fail(task, kind=kind.value, problem=f"{message.rstrip('.')}; {hopeless}", at=at)
+    elif kind in INFRASTRUCTURE_FAILURES and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
         _requeue(task, sentence=f"{message}; it is tried again", at=at)
     else:
         lifecycle.fail(task, kind=kind.value, problem=message, at=at)

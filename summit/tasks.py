@@ -8,8 +8,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from summit import demands, doorbell, planning, refresh, settling, webhooks
 from summit import dispatch as dispatching
-from summit import doorbell, planning, refresh, settling, webhooks
 from summit.campaigns import advance
 from summit.models import Campaign, Profile, Repository
 
@@ -77,9 +77,13 @@ def settle_import(*, reference: str, **_extra: object) -> None:
 
 @shared_task(name="summit.sweep")
 def sweep(**_extra: object) -> None:
-    """Does all that lost messages left undone: settling, campaigns, planning, refreshes asked for, dispatch."""
+    """Does all that lost messages left undone: settling, campaigns, planning, refreshes, dispatch."""
     at = timezone.now()
     settling.sweep(at=at)
+    try:
+        demands.refit(at=at)
+    except Exception:
+        log.exception("could not fit builds to the fleet, the next sweep tries again")
     advance.sweep(at=at)
     for profile in Profile.objects.plan_overdue().order_by("pk"):
         try:

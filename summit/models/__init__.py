@@ -3,7 +3,7 @@
 from summit.models.campaigns import Campaign, CampaignEvent, CampaignKind
 from summit.models.controls import Control, ControlEvent
 from summit.models.edges import TaskEdge
-from summit.models.events import AttemptRef, TaskEvent
+from summit.models.events import SHORTAGES, AttemptRef, TaskEvent
 from summit.models.profiles import Profile, Remote
 from summit.models.projects import Project
 from summit.models.recipes import Dependency, Provider, Recipe
@@ -16,6 +16,7 @@ from summit.models.webhooks import Delivery, DeliveryOutcome, Webhook
 from summit.needs import BlockReason, EdgeKind, Usage
 
 __all__ = [
+    "SHORTAGES",
     "AttemptRef",
     "BlockReason",
     "BuildTask",

@@ -8,8 +8,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from serpent_infra.wire.reports import FailureKind
 from summit.models.tasks import BuildTask, Purpose
 from summit.states import TaskStatus
+
+# Failures for want of what a slot has too little of: they teach that a build takes more.
+SHORTAGES = (FailureKind.OUT_OF_MEMORY.value, FailureKind.DISK_FULL.value)
 
 
 class TaskEvent(models.Model):
@@ -36,6 +40,11 @@ class AttemptRefQuerySet(models.QuerySet["AttemptRef"]):
         """Narrows to those whose consequences are not committed."""
         return self.filter(settled_at__isnull=True)
 
+    def telling(self) -> Self:
+        """Narrows to those that teach what a build takes: built and measured, or ended for want of it."""
+        measured = Q(memory_peak__isnull=False) | Q(disk_peak__isnull=False)
+        return self.filter(Q(measured, outcome="succeeded") | Q(failure_kind__in=SHORTAGES))
+
 
 class AttemptRef(models.Model):
     """One try of a task: names the attempt by the id that its builder's side knows it by.
@@ -54,6 +63,9 @@ class AttemptRef(models.Model):
     outcome = models.CharField(max_length=16, blank=True)
     failure_kind = models.CharField(max_length=32, blank=True)
     failure_message = models.TextField(blank=True)
+    memory_peak = models.PositiveBigIntegerField(null=True, blank=True)  # bytes it held at most, where measured
+    memory_limit = models.PositiveBigIntegerField(default=0)  # bytes that its slot had, 0: no limit
+    disk_peak = models.PositiveBigIntegerField(null=True, blank=True)
     import_reference = models.CharField(max_length=64, blank=True)
 
     objects = AttemptRefQuerySet.as_manager()
@@ -86,9 +98,25 @@ class AttemptRef(models.Model):
             created_at=at,
         )
 
-    def settle(self, *, outcome: str, failure_kind: str = "", failure_message: str = "", at: datetime) -> bool:
-        """Notes that its consequences are committed; False when they were already."""
+    def settle(
+        self,
+        *,
+        outcome: str,
+        failure_kind: str = "",
+        failure_message: str = "",
+        memory_peak: int | None = None,
+        memory_limit: int = 0,
+        disk_peak: int | None = None,
+        at: datetime,
+    ) -> bool:
+        """Notes that its consequences are committed, and what it took in bytes; False when they were already."""
         settled = AttemptRef.objects.filter(pk=self.pk, settled_at__isnull=True).update(
-            settled_at=at, outcome=outcome, failure_kind=failure_kind, failure_message=failure_message
+            settled_at=at,
+            outcome=outcome,
+            failure_kind=failure_kind,
+            failure_message=failure_message,
+            memory_peak=memory_peak,
+            memory_limit=memory_limit,
+            disk_peak=disk_peak,
         )
         return bool(settled)

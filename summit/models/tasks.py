@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from summit import permissions
 from summit.models import moves
+from summit.models.demands import Demanding
 from summit.needs import BlockReason
 from summit.states import (
     GIVEN_UP_FROM,
@@ -113,7 +114,7 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         return self.select_related("recipe__repository__project", "profile__project", "submission", "campaign")
 
 
-class BuildTask(models.Model):
+class BuildTask(Demanding):
     """A wanted build; name, version and release are copies, so that it says for ever what was asked for.
 
     `blockers` counts unmet hard needs. `priority` is the length in seconds of the longest chain that waits for it, its
@@ -151,8 +152,6 @@ class BuildTask(models.Model):
     is_expedited = models.BooleanField(default=False)
     is_security = models.BooleanField(default=False)
     share = models.CharField(max_length=100, blank=True)  # whose part of the fleet it takes; see `allotment.py`
-    memory_bytes = models.PositiveBigIntegerField(default=0)  # what its build takes at most, 0: nobody knows
-    disk_bytes = models.PositiveBigIntegerField(default=0)
     wave = models.PositiveIntegerField(default=0)
     estimate_seconds = models.FloatField(default=0.0)
     build_seconds = models.FloatField(null=True, blank=True)

@@ -78,6 +78,8 @@ class FakeFleet:
         kind: FailureKind | None = None,
         message: str = "",
         artefacts: Iterable[str] = ("package.stone",),
+        memory_peak: int | None = None,
+        disk_peak: int | None = None,
     ) -> None:
         old = self.attempts[attempt]
         files = tuple(ArtefactInfo(kind=ArtefactKind.PACKAGE, name=name, size=1, sha256="0" * 64) for name in artefacts)
@@ -87,7 +89,14 @@ class FakeFleet:
                 attempt=attempt, epoch=1, outcome=Outcome.SUCCEEDED, isolation="none", log_size=0, artefacts=files
             )
         self.attempts[attempt] = changed(
-            old, status=status, ended_at=at, report=report, failure_kind=kind, failure_message=message
+            old,
+            status=status,
+            ended_at=at,
+            report=report,
+            failure_kind=kind,
+            failure_message=message,
+            memory_peak=memory_peak,
+            disk_peak=disk_peak,
         )
 
     # The door
@@ -96,6 +105,10 @@ class FakeFleet:
         idle = self.free_slots(at=at)
         fit = [slot for slot in self.slots.values() if self.online[slot.builder]]
         return [replace(slot, is_idle=slot in idle) for slot in fit]
+
+    def known_slots(self, *, since: datetime, at: datetime) -> list[FreeSlot]:
+        del since, at
+        return list(self.slots.values())
 
     def free_slots(self, *, at: datetime) -> list[FreeSlot]:  # noqa: ARG002 - the door's signature
         busy = {self.places[key] for key, attempt in self.attempts.items() if attempt.is_open}
@@ -146,6 +159,7 @@ class FakeFleet:
             report=None,
             failure_kind=None,
             failure_message="",
+            memory_limit=self.slots[builder, slot].memory_limit,
         )
 
     def cancel(self, *, attempt: UUID, at: datetime) -> None:

@@ -271,7 +271,7 @@ def test_shares_of_many_tasks_take_as_many_queries_as_those_of_one(
     Submission.objects.update(author=author)
     tasks = list(BuildTask.objects.select_related("submission"))
     with django_assert_max_num_queries(6):
-        allotment.allot(tasks)
+        allotment.allot(tasks, at=AT)
     assert {task.share for task in tasks} == {"person:bob"}
 
 

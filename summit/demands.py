@@ -1,0 +1,149 @@
+"""Keeps what builds ask of slots: what was declared, what was learnt, and what the fleet has of it.
+
+A declared need holds whatever the fleet has. A learnt one is asked for as far as some slot has it, and follows the
+fleet as builders come and go; one that is silent counts for a day, so that a restart sends nothing big to a small slot.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import inf
+
+from django.db.models import F, Q
+
+from serpent_infra.wire.reports import FailureKind
+from serpent_infra.words import amount
+from summit import dispatch, estimates, suiting
+from summit.estimates import Taken
+from summit.models import BuildTask, Profile, Purpose, Requirement
+from summit.scheduler import Ready, Slot
+from summit.suiting import NOTHING, Room
+
+REMEMBERED_FOR = timedelta(days=1)  # a builder that fell silent, for what is learnt
+_MOST = 2000  # builds of a profile that are fitted in one go, the most urgent
+_FIELDS = ("memory_bytes", "disk_bytes", "learnt_memory_bytes", "learnt_disk_bytes")
+
+
+def learn(tasks: Collection[BuildTask], *, at: datetime) -> None:
+    """Fills what unsaved tasks take, as declared and as earlier builds teach, in a bounded number of queries."""
+    for architecture in {task.architecture for task in tasks}:
+        here = [task for task in tasks if task.architecture == architecture]
+        known = estimates.room({task.source_name for task in here}, architecture=architecture)
+        for task in here:
+            if found := known.get(task.source_name):
+                task.learnt_memory_bytes, task.learnt_disk_bytes = found.memory, found.disk
+    fit(tasks, at=at)
+
+
+def fit(tasks: Collection[BuildTask], *, at: datetime) -> list[BuildTask]:
+    """Sets, without saving, what tasks ask for to what suits the fleet, and gives those for which that changed."""
+    declared = _declared({task.source_name for task in tasks})
+    slots = known_slots(at=at) if any(learnt_by(task) != NOTHING for task in tasks) else []
+    changed = []
+    for task in tasks:
+        wanted = declared.get((task.source_name, task.architecture)) or declared.get((task.source_name, "")) or NOTHING
+        if (learnt := learnt_by(task)) != NOTHING:
+            wanted = suiting.ask(replace(as_ready(task), memory=wanted.memory, disk=wanted.disk), learnt, slots)
+        if wanted != Room(memory=task.memory_bytes, disk=task.disk_bytes):
+            task.memory_bytes, task.disk_bytes = wanted.memory, wanted.disk
+            changed.append(task)
+    return changed
+
+
+def refit(*, at: datetime) -> int:
+    """Lets ready builds of which past ones taught ask for as much as the fleet can give now, and counts changes.
+
+    Only those are looked at that cannot go to every slot of their profile, or ask for less than they should.
+    """
+    slots = known_slots(at=at)
+    rows: list[BuildTask] = []
+    for profile in Profile.objects.running():
+        fit_for = suiting.suitable(_anything(profile, at=at), slots)
+        if fit_for:
+            due = BuildTask.objects.due(at=at).filter(_is_choosy(fit_for), profile=profile).select_related("profile")
+            rows += due.by_priority()[:_MOST]
+    return _save(fit(rows, at=at))
+
+
+def answer_shortage(task: BuildTask, kind: FailureKind, *, taken: Taken, at: datetime) -> str:
+    """Lets a build that ran out of memory or disk ask for more than it had.
+
+    Gives the reason why no other try can help, in a clause, or "".
+    """
+    lesson = estimates.learn([taken])
+    task.learnt_memory_bytes = max(task.learnt_memory_bytes, lesson.memory)
+    task.learnt_disk_bytes = max(task.learnt_disk_bytes, lesson.disk)
+    fit([task], at=at)
+    _save([task])
+    if kind is not FailureKind.OUT_OF_MEMORY or not taken.memory_limit:
+        return ""
+    anything = replace(as_ready(task), memory=0, disk=0)
+    slots = suiting.suitable(anything, known_slots(at=at))
+    if slots and max(suiting.memory_of(slot) for slot in slots) <= taken.memory_limit:
+        return f"its slot has {amount(taken.memory_limit)}, and no slot for {task.architecture} has more"
+    return ""
+
+
+def known_slots(*, at: datetime) -> list[Slot]:
+    """Lists the slots that count for what is learnt, of builders that are silent for the moment, too."""
+    return dispatch.known_slots(since=at - REMEMBERED_FOR, at=at)
+
+
+def as_ready(task: BuildTask) -> Ready:
+    """Gives a build as the scheduler sees it."""
+    return Ready(
+        key=task.pk or 0,
+        architecture=task.architecture,
+        isa_level=task.profile.isa_level,
+        is_official=task.purpose == Purpose.OFFICIAL,
+        priority=task.priority,
+        ready_since=task.queued_at or task.created_at,
+        is_expedited=task.is_expedited,
+        memory=task.memory_bytes,
+        disk=task.disk_bytes,
+    )
+
+
+def learnt_by(task: BuildTask) -> Room:
+    """Gives what earlier builds taught that a build takes."""
+    return Room(memory=task.learnt_memory_bytes, disk=task.learnt_disk_bytes)
+
+
+def declared_for(name: str) -> dict[str, Room]:
+    """Gives what was declared of a recipe, by architecture; "" stands for all that have none of their own."""
+    return {architecture: found for (_, architecture), found in _declared({name}).items()}
+
+
+def _declared(names: Collection[str]) -> dict[tuple[str, str], Room]:
+    rows = Requirement.objects.filter(source_name__in=names)
+    return {(row.source_name, row.architecture): Room(memory=row.memory_bytes, disk=row.disk_bytes) for row in rows}
+
+
+def _anything(profile: Profile, *, at: datetime) -> Ready:
+    """A build of a profile that asks for nothing else."""
+    is_official = profile.purpose == Purpose.OFFICIAL
+    return Ready(
+        key=0,
+        architecture=profile.architecture,
+        isa_level=profile.isa_level,
+        is_official=is_official,
+        priority=0.0,
+        ready_since=at,
+    )
+
+
+def _is_choosy(slots: Sequence[Slot]) -> Q:
+    """Filters to what not every one of the slots may take, or what should ask for more; of what something is learnt."""
+    found = Q(memory_bytes__lt=F("learnt_memory_bytes")) | Q(disk_bytes__lt=F("learnt_disk_bytes"))
+    for name, least in (
+        ("memory_bytes__gt", min(suiting.memory_of(slot) for slot in slots)),
+        ("disk_bytes__gt", min(suiting.disk_of(slot) for slot in slots)),
+    ):
+        if least != inf:
+            found |= Q(**{name: least})
+    return found & (Q(learnt_memory_bytes__gt=0) | Q(learnt_disk_bytes__gt=0))
+
+
+def _save(tasks: Collection[BuildTask]) -> int:
+    BuildTask.objects.bulk_update(tasks, _FIELDS, batch_size=_MOST)
+    return len(tasks)
