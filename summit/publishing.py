@@ -273,7 +273,7 @@ def _provenance(task: BuildTask, reference: AttemptRef) -> dict[str, str]:
     repository = task.recipe.repository
     return {
         "project": repository.project.slug,
-        "repository": repository.origin_uri,
+        "repository": repository.public_origin_uri,
         "recipe": task.recipe_path,
         "commit": task.commit,
         "builder": reference.builder,

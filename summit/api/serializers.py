@@ -60,6 +60,7 @@ class RepositorySerializer(serializers.ModelSerializer[Repository]):
     """One repository of recipes; `error` says why the latest refresh failed."""
 
     project = serializers.SlugRelatedField[Project](slug_field="slug", read_only=True)
+    origin_uri = serializers.CharField(source="public_origin_uri")
 
     class Meta:
         model = Repository

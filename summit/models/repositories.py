@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from serpent_infra.git.commands import without_credentials
 from summit import permissions
 from summit.models.projects import Project
 from summit.states import IllegalTransition, RefreshStatus
@@ -100,6 +101,11 @@ class Repository(models.Model):
     def get_absolute_url(self) -> str:
         """Gives the page of this repository."""
         return reverse("summit:repository_detail", args=[self.project.slug, self.slug])
+
+    @property
+    def public_origin_uri(self) -> str:
+        """The origin's address without the user name and password that it may hold."""
+        return without_credentials(self.origin_uri)
 
     # Transitions
 

@@ -7,11 +7,11 @@ from guardian.shortcuts import assign_perm
 from pytest_django import DjangoAssertNumQueries
 
 from serpent_infra.accounts.models import User
-from summit import dispatch, lifecycle, planning
+from summit import dispatch, lifecycle, planning, settling
 from summit.models import BuildTask, Profile, Repository
 from summit.states import TaskStatus
 from tests.factories.summit import AT, make_recipe, make_task, make_user
-from tests.fakes.doors import FakeFleet
+from tests.fakes.doors import FakeFleet, FakeRepository
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
@@ -38,6 +38,26 @@ def test_projects_say_what_they_hold(client: Client, profile: Profile, repositor
     assert (project["slug"], project["repository_count"], project["recipe_count"]) == ("main", 1, 1)
     assert project["profiles"][0]["stream"] == "volatile"
     assert client.get("/api/v1/projects/main/").json()["title"] == "Main"
+
+
+def test_a_password_in_an_origin_is_told_to_nobody_but_the_builder(
+    client: Client, profile: Profile, repository: Repository, fleet: FakeFleet, vessel: FakeRepository
+) -> None:
+    Repository.objects.update(origin_uri="https://bot:s3cret@git.example/recipes.git")
+    make_recipe(repository, "zlib")
+    planning.plan(profile, at=AT)
+    fleet.add_slots()
+    dispatch.dispatch(at=AT)
+    attempt = fleet.order_for("zlib")
+    assert attempt.source.origin_uri == "https://bot:s3cret@git.example/recipes.git"
+    fleet.end(attempt.attempt, at=AT)
+    settling.settle_attempt(attempt.attempt, at=AT)
+    [order] = vessel.imports.values()
+    assert order.provenance["repository"] == "https://git.example/recipes.git"
+    told = client.get("/api/v1/repositories/main/recipes/")
+    assert told.json()["origin_uri"] == "https://git.example/recipes.git"
+    for address in ("/api/v1/repositories/", "/~/main/recipes", "/~/main/recipes/zlib", "/"):
+        assert "s3cret" not in client.get(address).content.decode()
 
 
 def test_a_recipe_says_what_it_provides_and_needs(client: Client, task: BuildTask) -> None:
