@@ -97,6 +97,13 @@ class RepositoryAdmin(GuardedModelAdmin):
     readonly_fields = ("status", "error", "warnings", "commit", "commit_subject", "refreshed_at", "poll_after")
     actions = ("refresh",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's own signature
+        """Lets the branch be empty."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "branch":
+            field.required, field.help_text = False, "Empty for the one that the origin says is its default."
+        return field
+
     @admin.action(description="Refresh now")
     def refresh(self, request: HttpRequest, queryset: QuerySet[Repository]) -> None:
         """Asks for a refresh of each."""

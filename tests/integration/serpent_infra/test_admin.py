@@ -73,6 +73,18 @@ def test_a_profile_is_planned_once_it_or_its_remotes_are_changed(client: Client,
     assert type(farm.profile).objects.plan_overdue().filter(pk=farm.profile.pk).exists()
 
 
+def test_a_repository_may_follow_the_default_branch_of_its_origin(client: Client, farm: Farm) -> None:
+    client.force_login(farm.people["ada"])
+    page = reverse("admin:summit_repository_change", args=[farm.repository.pk])
+    form = client.get(page).context["adminform"].form
+    sent = {name: form[name].value() or "" for name in form.fields if form[name].value() is not False} | {"branch": ""}
+    answer = client.post(page, sent)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    farm.repository.refresh_from_db()
+    assert not farm.repository.branch
+    assert "the origin's default" in client.get(farm.repository.get_absolute_url()).content.decode()
+
+
 def test_pausing_is_no_matter_of_the_administration(client: Client, farm: Farm) -> None:
     client.force_login(farm.people["ada"])
     for kind, row in (("project", farm.project), ("profile", farm.profile)):
