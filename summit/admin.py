@@ -99,7 +99,7 @@ class RepositoryAdmin(GuardedModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's own signature
         """Lets the branch be empty."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "branch":
             field.required, field.help_text = False, "Empty for the one that the origin says is its default."
         return field
