@@ -1,31 +1,39 @@
 """Forecasts of the stored queue: reads open builds, their needs and the fleet, and asks the pure forecast.
 
-Three queries for the queue, whatever its length, and what the fleet takes; a queue beyond `LARGEST` is not forecast.
+A number of queries that does not depend on the queue's length. Of a queue beyond `LARGEST` its head is forecast: of
+each share what is most urgent. A forecast is kept for a while, so that making them takes a small part of the time.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import log
 from statistics import median, pstdev
+from threading import Lock
+from time import perf_counter
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 
-from summit import dispatch
+from summit import dispatch, lanes
 from summit.forecast import Forecast, Moment, Work, forecast
-from summit.models import BuildTask, Purpose, TaskEdge
-from summit.scheduler import Slot
-from summit.states import OPEN, TaskStatus
+from summit.models import AttemptRef, BuildTask, Profile, Purpose, TaskEdge
+from summit.models.urgency import FIRST
+from summit.scheduler import Ready
+from summit.states import IN_PROGRESS, OPEN, TaskStatus
 
-LARGEST = 4000  # open builds; what a page can compute while somebody waits for it
+LARGEST = 8000  # waiting builds; what a page can compute while somebody waits for it
+KEPT_FOR = 20.0  # times as long as making it took
+_CHUNK = 2000  # ids in one query
 _SAMPLE = 300  # completed builds, the newest: how far estimates were off, and how long publishing took
 _FEWEST = 5  # below that nothing can be learnt from them
 _SPREAD = 0.7  # of durations never learnt: two thirds lie within a factor of two
 _NARROWEST, _WIDEST = 0.1, 1.5
 _PUBLISHING = 5.0  # seconds, before the first
 _FIELDS = (
-    *("pk", "architecture", "purpose", "status", "priority", "is_expedited", "estimate_seconds", "started_at"),
-    *("not_before", "profile__isa_level", "profile__is_paused", "profile__project__is_paused"),
+    *("pk", "recipe_id", "profile_id", "architecture", "purpose", "status", "priority", "is_expedited", "is_security"),
+    *("share", "memory_bytes", "disk_bytes", "estimate_seconds", "queued_at", "created_at", "started_at", "not_before"),
 )
 
 
@@ -41,8 +49,56 @@ class Range:
 class Outlook:
     """When a build starts and when it is published; `start` is None once it has begun."""
 
+    architecture: str
     start: Range | None
     finish: Range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What is foreseen of the queue.
+
+    `outlooks` are by id: what has begun, the furthest on first, then what waits, in the order in which slots take it.
+    Absent is what cannot run as things are: blocked, paused, in review, unfit. `waiting` counts the queued builds that
+    nobody has paused, `considered` are those of them that were looked at.
+    """
+
+    outlooks: Mapping[int, Outlook] = field(default_factory=dict)
+    waiting: int = 0
+    considered: frozenset[int] = frozenset()
+
+    @property
+    def is_partial(self) -> bool:
+        """Says whether the queue is too long to look at all of it."""
+        return len(self.considered) < self.waiting
+
+    @property
+    def silence(self) -> str:
+        """Says why some have no estimate although nothing stops them; "" where the whole queue was looked at."""
+        if not self.is_partial:
+            return ""
+        return f"{self.waiting:,} builds wait, and estimates are made for the {len(self.considered):,} that go first"
+
+    @property
+    def horizon(self) -> Range | None:
+        """When the last of those that were looked at starts: all others do later."""
+        starts = [one.start for one in self.outlooks.values() if one.start is not None]
+        return max(starts, key=lambda start: start.likely, default=None)
+
+    def is_beyond(self, task: BuildTask) -> bool:
+        """Says whether nothing is told of a build only because too many go before it."""
+        profile = task.profile
+        is_held = task.status != TaskStatus.QUEUED or profile.is_paused or profile.project.is_paused
+        return self.is_partial and not is_held and task.pk not in self.considered
+
+    def ahead_of(self, task: BuildTask) -> int | None:
+        """Counts the waiting builds for the same architecture that begin before one; None where nobody knows."""
+        count = 0
+        for key, one in self.outlooks.items():
+            if key == task.pk:
+                return count
+            count += one.start is not None and one.architecture == task.architecture
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +109,82 @@ class Experience:
     publishing: float = _PUBLISHING
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A forecast, when it was made, and until when it will do."""
+
+    foresight: Foresight
+    since: datetime
+    until: datetime
+
+
+class _Memory:
+    """What this process foresaw last."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.kept: _Kept | None = None
+
+
+_memory = _Memory()
+
+
+def latest(*, at: datetime) -> Foresight:
+    """Gives a forecast that is at most a little old; whoever asks while another makes a new one is told the last."""
+    kept = _memory.kept
+    if kept is not None and kept.since <= at < kept.until:
+        return kept.foresight
+    if not _memory.lock.acquire(blocking=kept is None) and kept is not None:
+        return kept.foresight
+    try:
+        if kept is None and _memory.kept is not None:  # while we waited for the lock
+            return _memory.kept.foresight
+        began = perf_counter()
+        found = foresee(at=at)
+        lasts = timedelta(seconds=(perf_counter() - began) * KEPT_FOR)
+        _memory.kept = _Kept(found, since=at, until=at + lasts)
+    finally:
+        _memory.lock.release()
+    return found
+
+
+def forget() -> None:
+    """Drops what is kept."""
+    _memory.kept = None
+
+
 def outlooks(*, at: datetime) -> Mapping[int, Outlook]:
-    """Forecasts all open builds by id; absent is what cannot run as things are: blocked, paused, in review, unfit."""
-    fields = BuildTask.objects.open().values_list(*_FIELDS)[: LARGEST + 1]
-    rows = [_Row(*row) for row in fields]
-    if len(rows) > LARGEST:
-        return {}
-    experience = learn()
+    """Gives what is foreseen of each build by id, as `latest` does."""
+    return latest(at=at).outlooks
+
+
+def foresee(*, at: datetime) -> Foresight:
+    """Forecasts the queue as it is stored now."""
+    levels = dict(Profile.objects.running().values_list("pk", "isa_level"))
+    begun, waiting, total = _read(levels)
+    rows = [*begun, *waiting]
     slots = dispatch.working_slots(at=at)
-    needs = _needs()
-    works = [_work(row, needs.get(row.pk, ()), slots, experience, at=at) for row in rows if not row.is_held]
-    begun = {row.pk for row in rows if row.status != TaskStatus.QUEUED}
-    found = forecast(works, publishing=experience.publishing)
-    return {key: _outlook(one, at=at, has_begun=key in begun) for key, one in found.items()}
+    experience = learn()
+    needs = _read_needs([row.pk for row in waiting], is_all=len(waiting) == total)
+    places = _read_places() if begun else {}
+    avoid = lanes.avoided(at=at)
+    works = [
+        _work(row, row.as_ready(levels.get(row.profile_id, ""), avoid), needs, places, experience, at=at)
+        for row in rows
+    ]
+    found = forecast(
+        works,
+        slots,
+        shares=lanes.holdings({row.share for row in rows}, at=at),
+        security_reserve=settings.SERPENT_SECURITY_RESERVE,
+        publishing=experience.publishing,
+    )
+    by_key = {row.pk: row for row in rows}
+    return Foresight(
+        outlooks={key: _outlook(one, by_key[key], at=at) for key, one in found.items()},
+        waiting=total,
+        considered=frozenset(row.pk for row in waiting),
+    )
 
 
 def learn() -> Experience:
@@ -89,66 +208,103 @@ def learn() -> Experience:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One open build as it is read; the order of its fields is that of `_FIELDS`."""
+    """One build as it is read; the order of its fields is that of `_FIELDS`."""
 
     pk: int
+    recipe_id: int
+    profile_id: int
     architecture: str
     purpose: str
     status: str
     priority: float
     is_expedited: bool
+    is_security: bool
+    share: str
+    memory_bytes: int
+    disk_bytes: int
     estimate_seconds: float
+    queued_at: datetime | None
+    created_at: datetime
     started_at: datetime | None
     not_before: datetime | None
-    isa_level: str
-    is_paused: bool
-    is_project_paused: bool
 
-    @property
-    def is_held(self) -> bool:
-        """Says whether it will not go on by itself."""
-        is_waiting = self.status in {TaskStatus.IN_REVIEW, TaskStatus.BLOCKED}
-        return is_waiting or (self.status == TaskStatus.QUEUED and (self.is_paused or self.is_project_paused))
+    def as_ready(self, isa_level: str, avoid: Mapping[int, set[str]]) -> Ready:
+        """Shows it as the scheduler will see it."""
+        return Ready(
+            key=self.pk,
+            architecture=self.architecture,
+            isa_level=isa_level,
+            is_official=self.purpose == Purpose.OFFICIAL,
+            priority=self.priority,
+            ready_since=self.queued_at or self.created_at,
+            share=self.share,
+            is_expedited=self.is_expedited,
+            is_security=self.is_security,
+            memory=self.memory_bytes,
+            disk=self.disk_bytes,
+            avoid=frozenset(avoid.get(self.recipe_id, ())),
+        )
 
 
-def _needs() -> Mapping[int, list[int]]:
+def _read(profiles: Iterable[int]) -> tuple[list[_Row], list[_Row], int]:
+    """Reads what has begun, and queued builds of the profiles, and counts those; of very many each share's first."""
+    waits = Q(status=TaskStatus.QUEUED, profile__in=list(profiles))
+    going = BuildTask.objects.filter(waits | Q(status__in=IN_PROGRESS)).order_by()
+    rows = [_Row(*row) for row in going.values_list(*_FIELDS)[: LARGEST + 1]]
+    if len(rows) <= LARGEST:
+        waiting = [row for row in rows if row.status == TaskStatus.QUEUED]
+        return [row for row in rows if row.status != TaskStatus.QUEUED], waiting, len(waiting)
+    turn = Window(RowNumber(), partition_by=F("share"), order_by=FIRST)
+    head = going.filter(waits).annotate(turn=turn).order_by("turn", "share").values_list(*_FIELDS)[:LARGEST]
+    begun = BuildTask.objects.in_progress().values_list(*_FIELDS)
+    return [_Row(*row) for row in begun], [_Row(*row) for row in head], going.filter(waits).count()
+
+
+def _read_places() -> Mapping[int, tuple[str, int]]:
+    """Reads where builds run."""
+    tries = AttemptRef.objects.unsettled().filter(task__status=TaskStatus.BUILDING)
+    return {task: (builder, slot) for task, builder, slot in tries.values_list("task", "builder", "slot")}
+
+
+def _read_needs(tasks: Sequence[int], *, is_all: bool) -> Mapping[int, list[int]]:
+    """Reads whom builds wait for, published or not; `is_all` says that no others wait."""
     found: dict[int, list[int]] = {}
-    edges = TaskEdge.objects.unmet().filter(Q(task__status__in=OPEN))
-    for task, need in edges.values_list("task", "needs"):
-        found.setdefault(task, []).append(need)
+    edges = TaskEdge.objects.unmet().order_by().values_list("task", "needs")
+    chunks = [tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK)]
+    parts = [edges.filter(task__status__in=OPEN)] if is_all else [edges.filter(task__in=chunk) for chunk in chunks]
+    for part in parts:
+        for task, need in part:
+            found.setdefault(task, []).append(need)
     return found
 
 
-def _work(row: _Row, needs: Iterable[int], slots: list[Slot], experience: Experience, *, at: datetime) -> Work:
-    is_official = row.purpose == Purpose.OFFICIAL
+def _work(
+    row: _Row,
+    ready: Ready,
+    needs: Mapping[int, list[int]],
+    places: Mapping[int, tuple[str, int]],
+    experience: Experience,
+    *,
+    at: datetime,
+) -> Work:
     running_for = None
     if row.status in {TaskStatus.BUILDING, TaskStatus.VERIFYING}:
         running_for = (at - row.started_at).total_seconds() if row.started_at else 0.0
     return Work(
-        key=row.pk,
+        ready=ready,
         seconds=row.estimate_seconds,
         spread=experience.spread,
-        needs=tuple(needs) if row.status == TaskStatus.QUEUED else (),
-        pool=row.architecture,
-        slots=_count(slots, row.architecture, row.isa_level, is_official=is_official),
-        rank=(not row.is_expedited, -row.priority, row.pk),
+        needs=tuple(needs.get(row.pk, ())) if row.status == TaskStatus.QUEUED else (),
         rests_for=(row.not_before - at).total_seconds() if row.not_before is not None else 0.0,
         running_for=running_for,
+        place=places.get(row.pk),
         is_built=row.status == TaskStatus.PUBLISHING,
     )
 
 
-def _count(slots: Iterable[Slot], architecture: str, isa_level: str, *, is_official: bool) -> int:
-    return sum(
-        slot.architecture == architecture
-        and (not isa_level or isa_level in slot.isa_levels)
-        and (slot.is_official or not is_official)
-        for slot in slots
-    )
-
-
-def _outlook(one: Forecast, *, at: datetime, has_begun: bool) -> Outlook:
-    return Outlook(start=None if has_begun else _range(one.start, at=at), finish=_range(one.finish, at=at))
+def _outlook(one: Forecast, row: _Row, *, at: datetime) -> Outlook:
+    start = _range(one.start, at=at) if row.status == TaskStatus.QUEUED else None
+    return Outlook(architecture=row.architecture, start=start, finish=_range(one.finish, at=at))
 
 
 def _range(moment: Moment, *, at: datetime) -> Range:

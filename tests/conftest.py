@@ -40,3 +40,12 @@ def recipe_tree(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_forecasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is told what was foreseen in another, or before its latest change."""
+    from summit import outlook  # noqa: PLC0415 - settings of a run are chosen after this file is read
+
+    outlook.forget()
+    monkeypatch.setattr(outlook, "KEPT_FOR", 0.0)

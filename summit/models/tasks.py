@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from summit import permissions
-from summit.models import moves
+from summit.models import moves, urgency
 from summit.models.demands import Demanding
 from summit.needs import BlockReason
 from summit.states import (
@@ -71,14 +71,12 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         return self.filter(resting, status=TaskStatus.QUEUED, blockers=0)
 
     def by_priority(self) -> Self:
-        """Puts the most urgent first: expedited ones, then the longest chain of waiting work, then the oldest."""
-        return self.order_by("-is_expedited", "-priority", "pk")
+        """Puts first what the scheduler takes first, as far as that does not depend on what shares hold now."""
+        return self.order_by(*urgency.FIRST)
 
     def before(self, task: "BuildTask") -> Self:
         """Narrows to those that go before a task, as far as `by_priority` can tell."""
-        level = Q(priority__gt=task.priority) | Q(priority=task.priority, pk__lt=task.pk)
-        same = Q(level, is_expedited=task.is_expedited)
-        return self.filter(same if task.is_expedited else same | Q(is_expedited=True))
+        return self.alias(urgency=urgency.URGENCY).filter(urgency.goes_before(task))
 
     def latest_first(self) -> Self:
         """Puts the newest first."""

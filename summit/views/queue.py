@@ -1,4 +1,4 @@
-"""The queue: what waits, in the order of its urgency, for what, and the graph of it."""
+"""The queue: what waits, in the order in which slots take it, for what, and the graph of it."""
 
 from collections import defaultdict
 from typing import Any, cast
@@ -12,8 +12,9 @@ from django.views.decorators.vary import vary_on_headers
 
 from summit.drawing import Drawing, Link, Node, draw
 from summit.explain import explanations
+from summit.line import Line
 from summit.models import BuildTask, EdgeKind, TaskEdge
-from summit.outlook import outlooks
+from summit.outlook import latest
 
 PAGE_SIZE = 50
 LARGEST_GRAPH = 200  # builds; beyond, the table alone tells more
@@ -24,16 +25,21 @@ LARGEST_GRAPH = 200  # builds; beyond, the table alone tells more
 def queue(request: HttpRequest) -> HttpResponse:
     """Shows what is not over: as a graph while it is small, and as a table always."""
     tasks = BuildTask.objects.open().visible_to(request.user)
-    page = Paginator(tasks.with_names().by_priority(), PAGE_SIZE).get_page(request.GET.get("page"))
+    at = timezone.now()
+    foresight = latest(at=at)
+    page = Paginator(Line(tasks.with_names(), foresight), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     needs = _needs(rows)
-    at = timezone.now()
-    waits, expected = explanations(rows, at=at), outlooks(at=at)
+    waits, expected = explanations(rows, at=at), foresight.outlooks
     total = page.paginator.count
     context = {
         "section": "queue",
         "page": page,
-        "rows": [(task, needs[task.pk], waits.get(task.pk, ""), expected.get(task.pk)) for task in rows],
+        "rows": [
+            (task, needs[task.pk], waits.get(task.pk, ""), expected.get(task.pk), foresight.is_beyond(task))
+            for task in rows
+        ],
+        "foresight": foresight,
         "total": total,
         "drawing": _drawing(list(tasks)) if 0 < total <= LARGEST_GRAPH else None,
         "largest": LARGEST_GRAPH,
