@@ -1,6 +1,8 @@
 """Strongly connected components of a graph, without recursion: Tarjan 1972, once what is in no cycle is peeled off."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 
 Graph = Mapping[int, Collection[int]]
 
@@ -10,20 +12,18 @@ def components(graph: Graph) -> list[list[int]]:
 
     `graph` maps each node to its successors, all of which are nodes.
     """
-    predecessors: dict[int, list[int]] = {node: [] for node in graph}
-    for node, successors in graph.items():
-        for successor in successors:
+    # Whoever is needed by no cycle, or needs none, is a component alone: most nodes of a real tree, and cheaper so.
+    latest = _peel(graph, Counter(chain.from_iterable(graph.values())))
+    if len(latest) == len(graph):
+        return [[node] for node in reversed(latest)]
+    inner = graph.keys() - set(latest)
+    predecessors: dict[int, list[int]] = {node: [] for node in graph if node in inner}
+    for node in predecessors:
+        for successor in graph[node]:  # all of them are inner ones: a node that is needed by one is one
             predecessors[successor].append(node)
-    # Whoever is needed by a cycle, or needs one, is a component alone: most nodes of a real tree, and cheaper so.
-    first = _peel(graph, predecessors)
-    inner = graph.keys() - set(first)
-    if not inner:
-        return [[node] for node in first]
-    within = {node: [other for other in graph[node] if other in inner] for node in graph if node in inner}
-    after = {node: [other for other in predecessors[node] if other in inner] for node in within}
-    latest = _peel(after, within)
-    core = inner - set(latest)
-    search = _Search({node: [other for other in within[node] if other in core] for node in within if node in core})
+    first = _peel(predecessors, {node: len(graph[node]) for node in predecessors})
+    core = inner - set(first)
+    search = _Search({node: [other for other in graph[node] if other in core] for node in predecessors if node in core})
     return [*([node] for node in first), *search.run(), *([node] for node in reversed(latest))]
 
 
@@ -39,14 +39,15 @@ def split(groups: Iterable[list[int]], graph: Graph) -> list[list[int]]:
     return found
 
 
-def _peel(graph: Graph, back: Graph) -> list[int]:
-    """Lists the nodes that reach no cycle, successors first (Kahn 1962); `back` is the graph turned round."""
-    left = {node: len(successors) for node, successors in graph.items()}
+def _peel(graph: Graph, degrees: Mapping[int, int]) -> list[int]:
+    """Lists the nodes that no cycle leads to, predecessors first (Kahn 1962); `degrees` counts the edges to each."""
+    left = dict.fromkeys(graph, 0) | degrees
     peeled = [node for node, count in left.items() if not count]
     for node in peeled:  # grows meanwhile
-        for other in back[node]:
-            left[other] -= 1
-            if not left[other]:
+        for other in graph[node]:
+            if left[other] > 1:
+                left[other] -= 1
+            else:
                 peeled.append(other)
     return peeled
 

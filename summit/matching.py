@@ -1,8 +1,9 @@
 """Joins what tasks need with what others will provide, by hash: each distinct need is looked up once for all tasks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from serpent_infra.formats.dependency import Capability, Kind
@@ -26,16 +27,16 @@ class Matches:
         missing: by task what nobody provides.
         own: by task what only the task itself would provide.
         warnings: by task sentences about what does not stop a build.
+        providers: by capability that is needed or implied all who provide it, those that are not going among them.
         has_runtime: whether a runtime dependency is among the reasons.
-        has_implied: whether there are implied needs, which were not looked up.
     """
 
     wants: dict[int, dict[int, Reason]] = field(default_factory=dict)
     missing: dict[int, list[Capability]] = field(default_factory=dict)
     own: dict[int, Capability] = field(default_factory=dict)
     warnings: dict[int, list[str]] = field(default_factory=dict)
+    providers: Mapping[Capability, Sequence[int]] = field(default_factory=dict)
     has_runtime: bool = False
-    has_implied: bool = False
 
 
 class _Answer(NamedTuple):
@@ -47,30 +48,39 @@ class _Answer(NamedTuple):
     is_known: bool
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What needs come to, by their identity.
+
+    `plain` are those that exactly one task will meet, and something published would, too: nearly all of a rebuild.
+    What is published already and no task provides is in neither.
+    """
+
+    plain: dict[int, tuple[int, Reason]] = field(default_factory=dict)
+    others: dict[int, _Answer] = field(default_factory=dict)
+
+
 def match(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_remotes: bool) -> Matches:
-    """Finds for every need the tasks that will meet it, but for implied ones; rules as in `queue.py`.
+    """Finds for every need the tasks that will meet it, but for what is implied; rules as in `queue.py`.
 
     A published runtime dependency makes no edge. Of several reasons for one edge the first that is not published is
     kept.
     """
-    # Needs are shared by many tasks and hashing one costs more than finding it again by identity.
-    needs = {id(need): need for node in nodes for need in node.needs}
-    implied = {key for key, need in needs.items() if need.usage is Usage.IMPLIED}
-    met = {
-        key
-        for key, need in needs.items()
-        if need.usage is Usage.RUN and (not knows_all_remotes or need.capability in offered)
-    }
-    asked = {key: need for key, need in needs.items() if key not in implied and key not in met}
-    answers = _answers(asked, nodes, offered=offered, knows_all_remotes=knows_all_remotes)
+    # Needs are shared by many tasks, and hashing one costs more than finding it again by its identity.
+    everything = [*chain.from_iterable([node.needs for node in nodes])]
+    needs = dict(zip(map(id, everything), everything, strict=True))
+    bundles = {id(node.implied): node.implied for node in nodes}
+    providers = _providers(nodes, {need.capability for need in needs.values()}.union(*bundles.values()))
+    held = {node.key for node in nodes if not node.is_going}
+    answers = _answers(needs, providers, held=held, offered=offered, knows_all_remotes=knows_all_remotes)
     guesses = Guesses(node for node in nodes if not node.is_certain and node.is_going)
-    found = Matches(has_implied=bool(implied))
+    found = Matches(providers=providers)
     for node in nodes:
-        row = found.wants[node.key] = {}
-        for need in node.needs:
-            answer = answers.get(id(need))
-            if answer is None:
-                continue
+        # Backwards, so that the first of several reasons for an edge is the one that stays.
+        row = dict(filter(None, map(answers.plain.get, map(id, reversed(node.needs)))))
+        row.pop(node.key, None)
+        found.wants[node.key] = row
+        for answer in filter(None, map(answers.others.get, map(id, node.needs))):
             going, reason = answer.going, answer.reason
             if not going or node.waits_for or node.key in going:  # all but the common case
                 going = _choose(found, node, answer, guesses)
@@ -83,27 +93,34 @@ def match(nodes: Sequence[Node], *, offered: AbstractSet[Capability], knows_all_
 
 def _answers(
     needs: Mapping[int, Need],
-    nodes: Iterable[Node],
+    providers: Mapping[Capability, Sequence[int]],
     *,
+    held: AbstractSet[int],
     offered: AbstractSet[Capability],
     knows_all_remotes: bool,
-) -> dict[int, _Answer]:
-    """Looks needs up; those that what is published meets, and that no task provides, are left out."""
-    wanted = {need.capability for need in needs.values()}
+) -> _Answers:
+    answers = _Answers()
+    for key, need in needs.items():
+        is_offered = need.capability in offered
+        is_known = is_offered or not knows_all_remotes
+        is_run = need.usage is Usage.RUN
+        if is_run and is_known:
+            continue
+        others = providers.get(need.capability, ())
+        if is_offered and len(others) == 1 and others[0] not in held:
+            answers.plain[key] = (others[0], Reason(need, is_offered))
+        elif others or not is_known:
+            going = () if is_run else tuple(other for other in others if other not in held)
+            answers.others[key] = _Answer(going, Reason(need, is_offered), tuple(others), is_known)
+    return answers
+
+
+def _providers(nodes: Sequence[Node], wanted: AbstractSet[Capability]) -> dict[Capability, list[int]]:
     providers: dict[Capability, list[int]] = {}
     for node in nodes:
         for capability in node.provides & wanted:
             providers.setdefault(capability, []).append(node.key)
-    held = {node.key for node in nodes if not node.is_going}
-    answers = {}
-    for key, need in needs.items():
-        others = tuple(providers.get(need.capability, ()))
-        is_offered = need.capability in offered
-        is_known = is_offered or not knows_all_remotes
-        if others or not is_known:
-            going = others if held.isdisjoint(others) else tuple(other for other in others if other not in held)
-            answers[key] = _Answer(() if need.usage is Usage.RUN else going, Reason(need, is_offered), others, is_known)
-    return answers
+    return providers
 
 
 def _choose(found: Matches, node: Node, answer: _Answer, guesses: Guesses) -> tuple[int, ...]:

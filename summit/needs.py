@@ -44,10 +44,11 @@ class Node:
     """A task as the order sees it.
 
     Attributes:
-        key: its identity.
+        key: its identity, not below zero.
         name: the recipe's name; `title` what sentences call it.
         provides: what its packages will provide, as far as it is known (`is_certain`: by a manifest).
         needs: what it depends on; empty for one that is not waiting.
+        implied: what its macros, its toolchain and every build root imply; nodes that imply the same share the tuple.
         seconds: how long its build takes, estimated.
         is_going: it will be built; otherwise (in review, failed) it is waited for only where nothing published does.
         stuck: "" or the end of a sentence that says why it cannot go on by itself: "failed", "was cancelled".
@@ -59,6 +60,7 @@ class Node:
     title: str
     provides: frozenset[Capability]
     needs: tuple[Need, ...] = ()
+    implied: tuple[Capability, ...] = ()
     seconds: float = 1.0
     is_certain: bool = True
     is_going: bool = True

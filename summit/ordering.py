@@ -85,10 +85,11 @@ def _tasks(profile: Profile, campaign: Campaign | None) -> dict[int, BuildTask]:
 
 @dataclass(slots=True)
 class _Capabilities:
-    """What a recipe provides and needs for one architecture."""
+    """What a recipe provides, needs and implies for one architecture; recipes that imply the same share the tuple."""
 
     provides: set[Capability] = field(default_factory=set)
     needs: dict[Need, None] = field(default_factory=dict)
+    implied: tuple[Capability, ...] = ()
     has_manifest: bool = False
 
 
@@ -109,6 +110,7 @@ def _nodes(profile: Profile, tasks: Mapping[int, BuildTask], edges: Iterable[_St
                 title=f"{task.source_name} {task.version}-{task.release}",
                 provides=frozenset(recipe.provides),
                 needs=tuple(recipe.needs) if is_waiting else (),
+                implied=recipe.implied if is_waiting else (),
                 seconds=task.estimate_seconds,
                 is_certain=recipe.has_manifest,
                 is_going=task.is_open and task.status != TaskStatus.IN_REVIEW,
@@ -135,12 +137,19 @@ def read_capabilities(recipes: set[int], *, architecture: str) -> Mapping[int, _
         found[recipe].provides.add(capability(kind, target))
         found[recipe].has_manifest |= of != ""
     needs = Dependency.objects.filter(recipe__in=recipes, architecture__in=["", architecture]).order_by("usage", "pk")
-    shared: dict[tuple[int, str, str], Need] = {}  # recipes imply much the same, and the order compares by identity
+    shared: dict[tuple[int, str, str], Need] = {}  # recipes need much the same, and the order compares by identity
+    implied: dict[int, list[Capability]] = {}
     for recipe, kind, target, usage in needs.values_list("recipe_id", "kind", "target", "usage"):
+        if usage == Usage.IMPLIED:
+            implied.setdefault(recipe, []).append(capability(kind, target))
+            continue
         need = shared.get((kind, target, usage))
         if need is None:
             need = shared[kind, target, usage] = Need(capability(kind, target), Usage(usage))
         found[recipe].needs[need] = None
+    bundles: dict[tuple[Capability, ...], tuple[Capability, ...]] = {}
+    for recipe, capabilities in implied.items():
+        found[recipe].implied = bundles.setdefault(one := tuple(capabilities), one)
     return found
 
 

@@ -89,6 +89,7 @@ def nodes_of(members: Sequence[Member], tree: Tree, times: Mapping[str, float]) 
             title=member.title,
             provides=frozenset(one.provides),
             needs=tuple(one.needs),
+            implied=one.implied,
             seconds=times.get(member.name, planning.DEFAULT_ESTIMATE),
             is_certain=one.has_manifest,
         )

@@ -1,7 +1,6 @@
 """What all recipes of a project provide and need, read once for as long as none of it changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from django.db.models import Count, Max
@@ -26,19 +25,17 @@ class Capabilities(Protocol):
         ...
 
     @property
+    def implied(self) -> tuple[Capability, ...]:
+        """What its macros, its toolchain and every build root imply."""
+        ...
+
+    @property
     def has_manifest(self) -> bool:
         """Says whether a manifest tells it."""
         ...
 
 
 Tree = Mapping[int, Capabilities]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    provides: set[Capability]
-    needs: dict[Need, None]
-    has_manifest: bool
 
 
 _known: dict[tuple[int, str], tuple[object, Tree]] = {}
@@ -57,17 +54,8 @@ def read_tree(project: int, *, architecture: str) -> Tree:
     kept = _known.get((project, architecture))
     if kept is None or kept[0] != state:
         tree = ordering.read_capabilities(set(keys.values_list("pk", flat=True)), architecture=architecture)
-        kept = _known[project, architecture] = (state, _shared(tree))
+        kept = _known[project, architecture] = (state, tree)
     return kept[1]
-
-
-def _shared(tree: Tree) -> Tree:
-    """Lets recipes that need the same share it, which is what makes matching needs quick."""
-    needs: dict[Need, Need] = {}
-    return {
-        key: _Row(one.provides, {needs.setdefault(need, need): None for need in one.needs}, one.has_manifest)
-        for key, one in tree.items()
-    }
 
 
 def forget() -> None:

@@ -11,7 +11,7 @@ from serpent_infra.git.trees import DEPTH_LIMIT, RECIPE_FILE
 from summit.needs import Need, Node, Usage
 from summit.refresh.reading import Reading, read
 
-_USAGES = (Usage.BUILD, Usage.CHECK, Usage.IMPLIED, Usage.RUN)
+_USAGES = (Usage.BUILD, Usage.CHECK, Usage.RUN)
 
 
 class Unreadable(Exception):
@@ -99,5 +99,8 @@ def _node(key: int, reading: Reading, *, architecture: str) -> Node:
         title=f"{recipe.name} {recipe.version}-{recipe.release}",
         provides=frozenset(one.capability for one in reading.provides if one.architecture in here),
         needs=tuple(needs),
+        implied=tuple(
+            one.capability for one in reading.depends if one.usage is Usage.IMPLIED and one.architecture in here
+        ),
         is_certain=architecture in reading.manifests,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from summit import founding, ordering, planning, refresh, tasks
 from summit.models import BuildTask, Profile, Project, Provider, Recipe, Repository
@@ -16,6 +16,7 @@ from summit.refresh import refresh_repository
 from summit.states import RefreshStatus
 from tests.factories.summit import AT, GitTree, make_profile, make_project, make_repository, provided, recipe_text
 from tests.fakes.doors import FakeRepository
+from tests.ringing import bells_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
@@ -244,6 +245,21 @@ def test_bells_that_piled_up_are_answered_by_one_refresh(
     assert read == [2, 1]
 
 
+def test_the_poll_rings_for_the_longest_unread_first_and_its_bells_do_not_pile_up(
+    project: Project, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    now = timezone.now()
+    minutes = {"b": 2, "never": None, "a": 3, "fresh": 0}
+    rows = {
+        slug: make_repository(project, slug=slug, refreshed_at=None if age is None else now - timedelta(minutes=age))
+        for slug, age in minutes.items()
+    }
+    with django_capture_on_commit_callbacks() as callbacks:
+        tasks.refresh_repositories()
+    assert bells_of(callbacks) == [("summit.refresh_repository", rows[slug].pk) for slug in ("never", "a", "b")]
+    assert [callback.args[3] for callback in callbacks] == [{"expires": 27.0}] * 3  # type: ignore[attr-defined]
+
+
 def test_two_repositories_do_not_disturb_each_other(repository: Repository, tmp_path: Path, profile: Profile) -> None:
     other_tree = GitTree(tmp_path / "other")
     other_tree.write("zlib/stone.yaml", recipe_text("zstd", release=7))
@@ -296,7 +312,7 @@ def test_the_real_tree_is_read_planned_and_ordered(recipe_tree: Path, tmp_path: 
     assert 10_444 <= len(built) <= 10_460
     assert not [edge for edge in built if edge.kind is EdgeKind.STAGED], "nothing is published to stage with"
     implied = [edge for edge in found.edges if edge.usage is Usage.IMPLIED]
-    assert len(implied) == 31_135
+    assert len(implied) == 23_031
     assert {edge.needs for edge in implied if edge.kind is EdgeKind.HARD}.isdisjoint(found.blocks)
     stored = BuildTask.objects.open()
     assert stored.count() == 1737

@@ -21,6 +21,7 @@ class Row:
 
     provides: set[Capability] = field(default_factory=set)
     needs: dict[Need, None] = field(default_factory=dict)
+    implied: tuple[Capability, ...] = ()
     has_manifest: bool = True
 
 
