@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from summit import dispatch, explain, outlook
+from summit import demands, dispatch, explain, outlook, suiting
 from summit.models import (
     BuildTask,
     ControlEvent,
@@ -80,8 +80,28 @@ class RecipeSerializer(serializers.ModelSerializer[Recipe]):
         model = Recipe
         fields: tuple[str, ...] = (
             *("id", "project", "repository", "path", "name", "version", "release", "summary", "commit"),
-            *("changed_at", "error", "error_line", "error_column", "conflict"),
+            *("changed_at", "error", "error_line", "error_column", "conflict", "claims"),
         )
+
+
+class RoomSerializer(serializers.Serializer[suiting.Room]):
+    """Memory and disk in bytes, 0 where nobody knows."""
+
+    memory = serializers.IntegerField()
+    disk = serializers.IntegerField()
+
+
+class DemandSerializer(serializers.Serializer[demands.Demand]):
+    """What building a recipe takes on an architecture, "" where it was declared for all that have no row of their own.
+
+    `taken` is the most that the latest `attempts` took, `learnt` what is concluded from them.
+    """
+
+    architecture = serializers.CharField()
+    attempts = serializers.IntegerField()
+    taken = RoomSerializer()
+    learnt = RoomSerializer()
+    declared = RoomSerializer()
 
 
 class RecipeDetailSerializer(RecipeSerializer):
@@ -94,14 +114,20 @@ class RecipeDetailSerializer(RecipeSerializer):
     build_depends = serializers.SerializerMethodField()
     implied_depends = serializers.SerializerMethodField()
     run_depends = serializers.SerializerMethodField()
+    demands = serializers.SerializerMethodField()
 
     class Meta(RecipeSerializer.Meta):
         fields: tuple[str, ...] = (
             *RecipeSerializer.Meta.fields,
             *("description", "homepage", "licences", "upstreams", "packages", "author_name", "commit_subject"),
             "commit_message",
-            *("manifests", "provides", "build_depends", "implied_depends", "run_depends"),
+            *("manifests", "provides", "build_depends", "implied_depends", "run_depends", "demands"),
         )
+
+    @extend_schema_field(DemandSerializer(many=True))
+    def get_demands(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """Lists what building it takes, by architecture."""
+        return list(DemandSerializer(demands.of_recipe(recipe.name), many=True).data)
 
     def get_provides(self, recipe: Recipe) -> list[str]:
         """Lists what its packages provide, sorted."""
@@ -171,7 +197,7 @@ class EventSerializer(serializers.ModelSerializer[TaskEvent]):
 
 
 class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
-    """One attempt at a build."""
+    """One attempt at a build; peaks are the bytes that it held at once at most, null where that was not measured."""
 
     attempt = serializers.UUIDField(source="reference.attempt")
     number = serializers.IntegerField(source="reference.number")
@@ -183,6 +209,9 @@ class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
     failure_kind = serializers.CharField(source="reference.failure_kind")
     failure_message = serializers.CharField(source="reference.failure_message")
     failure_excerpt = serializers.CharField(source="status.report.failure.excerpt", default="")
+    memory_peak = serializers.IntegerField(source="reference.memory_peak", allow_null=True)
+    memory_method = serializers.CharField(source="status.report.memory_method.value", default="")
+    disk_peak = serializers.IntegerField(source="reference.disk_peak", allow_null=True)
     manifests = serializers.SerializerMethodField()
 
     def get_manifests(self, one: dispatch.TaskAttempt) -> dict[str, str]:
@@ -208,7 +237,10 @@ class OutlookSerializer(serializers.Serializer[outlook.Outlook]):
 
 
 class BuildDetailSerializer(BuildSerializer):
-    """One build with its needs, attempts and events; `explanation` says why it is not building."""
+    """One build with its needs, attempts and events; `explanation` says why it is not building.
+
+    `memory_bytes` and `disk_bytes` are what it asks of a slot, `learnt_…` what earlier builds took with a margin.
+    """
 
     explanation = serializers.SerializerMethodField()
     outlook = serializers.SerializerMethodField()
@@ -220,6 +252,7 @@ class BuildDetailSerializer(BuildSerializer):
     class Meta(BuildSerializer.Meta):
         fields: tuple[str, ...] = (
             *BuildSerializer.Meta.fields,
+            *("memory_bytes", "disk_bytes", "learnt_memory_bytes", "learnt_disk_bytes"),
             *("submission", "superseded_by", "explanation", "outlook", "warnings", "needs", "attempts", "events"),
         )
 

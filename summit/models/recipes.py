@@ -85,6 +85,7 @@ class Recipe(models.Model):
     error_column = models.PositiveIntegerField(null=True, blank=True)
     error_commit = models.CharField(max_length=64, blank=True)
     conflict = models.TextField(blank=True)
+    claims = models.JSONField(default=list)  # packages for which its newest state waits: another repository makes them
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = RecipeQuerySet.as_manager()

@@ -14,6 +14,7 @@ MOST_RECIPES = 20_000
 # How far back the first look at a history goes, in commits and in versions of recipes.
 _MOST_STEPS = 5_000
 _MOST_BLOBS = 20_000
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,12 @@ class Collected:
     readme: str
 
 
-def collect(mirror: Mirror, *, old: str, new: str, known: Iterable[str], until: float) -> Collected:
+def collect(
+    mirror: Mirror, *, old: str, new: str, known: Iterable[str], again: Mapping[str, str] = _NONE, until: float
+) -> Collected:
     """Reads what changed from `old` ("" for all of it) to `new`; `known` are the paths of the recipes so far.
+
+    Those of `again` are read as well, which maps paths to the commits that changed them last.
 
     Where `new` does not continue `old` all is read anew. Raises `GitError` when there is too much, or when it is past
     `until` (of the monotonic clock), and `MirrorBroken` for an object that the mirror lacks.
@@ -51,6 +56,9 @@ def collect(mirror: Mirror, *, old: str, new: str, known: Iterable[str], until: 
         changes = Changes(changed=found, removed=frozenset(known) - found.keys())
     else:
         changes = mirror.changed(old, new)
+        if again.keys() - changes.changed.keys():
+            found = {entry.path: entry for entry in mirror.recipes(new) if entry.path in again}
+            changes = Changes(changed=found | dict(changes.changed), removed=changes.removed)
     if len(changes.changed) > MOST_RECIPES:
         raise GitError(f"{len(changes.changed):,} recipes are more than a repository may hold ({MOST_RECIPES:,})")
     readings: list[Reading] = []
@@ -65,16 +73,21 @@ def collect(mirror: Mirror, *, old: str, new: str, known: Iterable[str], until: 
     for step in steps:
         if not lineage.take(step):
             break
-    head = mirror.commit_info(new)
+    head, paths = mirror.commit_info(new), [reading.entry.path for reading in readings]
     return Collected(
         head=head,
         is_whole=is_whole,
         readings=readings,
         removed=changes.removed,
-        commits={reading.entry.path: lineage.latest.get(reading.entry.path, head) for reading in readings},
+        commits={path: lineage.latest.get(path) or _known(mirror, again.get(path, ""), head) for path in paths},
         releases=list(lineage.releases.values()),
         readme=mirror.readme(new),
     )
+
+
+def _known(mirror: Mirror, commit: str, head: CommitInfo) -> CommitInfo:
+    """Describes a commit that was known before, or the head where it was not, or is gone."""
+    return mirror.commit_info(commit) if commit and mirror.has(commit) else head
 
 
 class _Lineage:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from django.db.models import Count
 
 from summit.models import Project, Recipe
+from summit.refresh import packages
 
 
 def settle_names(project: Project, *, newcomers: Collection[int]) -> None:
@@ -16,8 +17,7 @@ def settle_names(project: Project, *, newcomers: Collection[int]) -> None:
     `newcomers` (keys) did not have their names before: whoever had one keeps it. A recipe that is gone let go of its
     name.
     """
-    # Two refreshes at once take turns, so that the second sees what the first has stored.
-    Project.objects.select_for_update().get(pk=project.pk)
+    packages.hold_names(project)
     named = Recipe.objects.existing().filter(repository__project=project, release__gt=0)
     shared = named.order_by().values("name").annotate(count=Count("pk")).filter(count__gt=1).values("name")
     taken: dict[str, Recipe] = {}
@@ -28,9 +28,11 @@ def settle_names(project: Project, *, newcomers: Collection[int]) -> None:
         if owner is not recipe:
             conflicts[recipe.pk] = _sentence(recipe, owner)
     marked = dict(Recipe.objects.filter(repository__project=project).exclude(conflict="").values_list("pk", "conflict"))
-    for key in marked.keys() | conflicts.keys():
-        if marked.get(key, "") != conflicts.get(key, ""):
-            Recipe.objects.filter(pk=key).update(conflict=conflicts.get(key, ""))
+    for key in sorted(marked.keys() | conflicts.keys()):
+        # Whoever waited for a name may make packages that somebody else makes by now.
+        sentence = conflicts.get(key) or packages.claimed_by(Recipe.objects.select_related("repository").get(pk=key))
+        if marked.get(key, "") != sentence:
+            Recipe.objects.filter(pk=key).update(conflict=sentence)
 
 
 def _sentence(recipe: Recipe, owner: Recipe) -> str:

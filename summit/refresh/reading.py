@@ -53,7 +53,10 @@ class Problem:
 
 @dataclass(slots=True)
 class Reading:
-    """What one recipe's directory says; without a `recipe` there is a `problem`."""
+    """What one recipe's directory says; without a `recipe` there is a `problem`.
+
+    `claims` are packages that another repository makes already: the problem is then theirs.
+    """
 
     entry: RecipeEntry
     recipe: Recipe | None = None
@@ -62,6 +65,7 @@ class Reading:
     depends: list[Depended] = field(default_factory=list)
     manifests: list[str] = field(default_factory=list)
     package_names: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
     warnings: list[dict[str, object]] = field(default_factory=list)
 
 

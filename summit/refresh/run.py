@@ -3,10 +3,11 @@
 import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from summit import doorbell
 from summit.models import Profile, Recipe, Repository
 from summit.refresh.collecting import Collected, collect
 from summit.refresh.names import settle_names
+from summit.refresh.packages import freed, guard_packages, hold_names, ring_the_freed
 from summit.refresh.releases import keep_releases
 from summit.refresh.storing import Stored, store
 from summit.states import IllegalTransition
@@ -72,14 +74,18 @@ def _refresh(repository: Repository, *, at: datetime, everything: bool) -> Outco
     mirror.fetch(timeout=until - time.monotonic(), asks_default=not repository.branch)
     new = mirror.resolve(repository.branch)
     old = "" if everything else repository.commit
-    if new == old:
+    again = freed(repository)
+    if new == old and not again:
         repository.finish_refresh(at=at)
         return Outcome(commit=new)
-    found = _collect(repository, mirror, old=old, until=until)
+    found = _collect(repository, mirror, old=old, again=again, until=until)
     with transaction.atomic():
+        hold_names(repository.project)
+        guard_packages(repository, found.readings)
         stored = store(repository, found.readings, found.removed, found.commits, at=at)
         keep_releases(repository, found.releases, is_whole=found.is_whole)
         settle_names(repository.project, newcomers={row.pk for row in stored.newcomers})
+        ring_the_freed(repository, at=at)
         repository.finish_refresh(
             at=at,
             commit=found.head.id,
@@ -92,16 +98,17 @@ def _refresh(repository: Repository, *, at: datetime, everything: bool) -> Outco
     return Outcome(commit=found.head.id, read=stored.read, broken=stored.broken, removed=stored.removed)
 
 
-def _collect(repository: Repository, mirror: Mirror, *, old: str, until: float) -> Collected:
+def _collect(repository: Repository, mirror: Mirror, *, old: str, again: Mapping[str, str], until: float) -> Collected:
     """Reads what changed; a mirror that turns out to be broken is rebuilt, and read once more."""
     paths = Recipe.objects.existing().filter(repository=repository).values_list("path", flat=True)
     known = {*paths, *(warning["path"] for warning in repository.warnings)}
+    read = partial(collect, mirror, old=old, known=known, again=again, until=until)
     try:
-        return collect(mirror, old=old, new=mirror.resolve(repository.branch), known=known, until=until)
+        return read(new=mirror.resolve(repository.branch))
     except MirrorBroken as error:
         log.warning("%s: %s; the mirror is rebuilt", repository, error)
         mirror.heal(timeout=until - time.monotonic())
-        return collect(mirror, old=old, new=mirror.resolve(repository.branch), known=known, until=until)
+        return read(new=mirror.resolve(repository.branch))
 
 
 def _warnings(repository: Repository, found: Collected, stored: Stored) -> list[dict[str, str]]:

@@ -15,9 +15,10 @@ _GOOD = [
     *("architectures", "warnings", "has_networking", "manifests", "commit", "commit_subject", "author_name"),
     *("author_email", "changed_at", "blob", "tree", "error", "error_line", "error_column", "error_commit"),
     "removed_at",
+    "claims",
 ]
 MESSAGE_LIMIT = 4000  # characters
-_BAD = ["error", "error_line", "error_column", "error_commit", "blob", "removed_at"]
+_BAD = ["error", "error_line", "error_column", "error_commit", "blob", "removed_at", "claims"]
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ def _spoil(row: Recipe, reading: Reading, commit: CommitInfo | None) -> None:
     row.error_line = problem.line if problem is not None else None
     row.error_column = problem.column if problem is not None else None
     row.error_commit = commit.id if commit is not None else ""
-    row.blob = reading.entry.blob
+    row.blob, row.claims = reading.entry.blob, reading.claims
     row.removed_at = None
 
 
@@ -112,7 +113,7 @@ def _fill(row: Recipe, reading: Reading, commit: CommitInfo | None) -> None:
     row.has_networking = recipe.options.networking
     row.manifests = reading.manifests
     row.blob, row.tree = reading.entry.blob, reading.entry.tree
-    row.error, row.error_line, row.error_column, row.error_commit = "", None, None, ""
+    row.error, row.error_line, row.error_column, row.error_commit, row.claims = "", None, None, "", []
     row.removed_at = None
     if commit is not None:
         row.commit, row.commit_subject = commit.id, commit.subject[:200]

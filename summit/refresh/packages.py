@@ -1,0 +1,102 @@
+"""Names of packages within a project: what a recipe of one repository makes, no recipe of another may begin to make.
+
+A recipe that would is kept as it was, with an error that names both: as it is read its old state is still there, and
+goes on being built. Within one repository, whoever may push there decides. A recipe's own name is the matter of
+`names.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from summit import doorbell
+from summit.models import Project, Recipe, Repository
+from summit.models.recipes import RecipeQuerySet
+from summit.refresh.reading import Problem, Reading
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """The recipe that makes a package, by its name and place; both are "" where it is in a private repository."""
+
+    name: str
+    place: str
+
+
+def hold_names(project: Project) -> None:
+    """Lets two refreshes of a project take turns until the transaction ends: the second sees what the first stored."""
+    Project.objects.select_for_update().get(pk=project.pk)
+
+
+def guard_packages(repository: Repository, readings: Iterable[Reading]) -> None:
+    """Turns each reading that claims a package of another repository into one with a problem; names must be held."""
+    fresh = [reading for reading in readings if reading.recipe is not None]
+    taken = _taken(repository) if fresh else {}
+    if not taken:
+        return
+    own = {name for names in _good(repository).values_list("package_names", flat=True) for name in names}
+    for reading in fresh:
+        recipe = reading.recipe
+        if recipe is None:
+            continue
+        claims = [name for name in reading.package_names if name in taken and name not in own]
+        # Of two recipes of one name the whole of the second waits: `settle_names` says so.
+        claims = [name for name in claims if taken[name].name != recipe.name]
+        if claims:
+            reading.claims, reading.recipe = claims, None
+            reading.problem = Problem(_sentence(recipe.name, claims, taken))
+
+
+def claimed_by(recipe: Recipe) -> str:
+    """Says in a sentence which packages of a recipe, as it was read, other repositories make already; "" for none."""
+    taken = _taken(recipe.repository)
+    claims = [name for name in recipe.package_names if name in taken]
+    return _sentence(recipe.name, claims, taken, waits="so this one is not built") if claims else ""
+
+
+def freed(repository: Repository) -> Mapping[str, str]:
+    """Gives the recipes whose claims nobody else has any more, by path, with the commit that changed them last."""
+    claiming = Recipe.objects.existing().filter(repository=repository).exclude(claims=[])
+    rows = list(claiming.values_list("path", "error_commit", "claims"))
+    taken = _taken(repository) if rows else {}
+    return {path: commit for path, commit, claims in rows if not any(name in taken for name in claims)}
+
+
+def ring_the_freed(repository: Repository, *, at: datetime) -> None:
+    """Has the other repositories of a project read again, where a recipe of theirs may have what it claims now."""
+    others = Repository.objects.filter(project=repository.project_id).exclude(pk=repository.pk)
+    claiming = Recipe.objects.existing().exclude(claims=[]).values("repository")
+    for other in others.filter(pk__in=claiming).order_by("pk"):
+        if freed(other):
+            other.request_refresh(at=at)
+            doorbell.ring(doorbell.REFRESH, repository=other.pk)
+
+
+def _good(repository: Repository) -> RecipeQuerySet:
+    return Recipe.objects.buildable().filter(repository=repository)
+
+
+def _taken(repository: Repository) -> Mapping[str, Maker]:
+    """Maps the packages that recipes of the project's other repositories make to those recipes."""
+    others = Recipe.objects.buildable().filter(repository__project=repository.project_id)
+    others = others.exclude(repository=repository).order_by("-pk")
+    rows = others.values_list("package_names", "name", "path", "repository__slug", "repository__is_private")
+    taken: dict[str, Maker] = {}
+    for names, name, path, slug, is_private in rows:
+        maker = Maker(name, "" if is_private else f"{slug}: {path}")
+        taken |= dict.fromkeys(names, maker)
+    return taken
+
+
+def _sentence(
+    name: str, claims: list[str], taken: Mapping[str, Maker], *, waits: str = "and it stays as it was"
+) -> str:
+    """Says which packages of whom; who may see this recipe need not be allowed to see the other."""
+    first = taken[claims[0]]
+    maker = f"{first.name} ({first.place})" if first.place else "a recipe of a private repository"
+    shown = ", ".join(claims[:_MOST_NAMED])
+    more = f" and {len(claims) - _MOST_NAMED:,} more" if len(claims) > _MOST_NAMED else ""
+    which = "the package" if len(claims) == 1 else "the packages"
+    return f"{name} would make {which} {shown}{more}, which {maker} of the project makes already, {waits}"
