@@ -8,6 +8,6 @@ PLAN = "summit.plan"
 REFRESH = "summit.refresh_repository"
 
 
-def ring(task: str, **ids: int | str) -> None:
-    """Rings a task; messages carry ids only."""
-    ring_on_commit(task, ids=dict(ids))
+def ring(task: str, *, expires_seconds: float | None = None, **ids: int | str) -> None:
+    """Rings a task; messages carry ids only. One that expires is of no use any more when nobody had time for it."""
+    ring_on_commit(task, ids=dict(ids), expires_seconds=expires_seconds)

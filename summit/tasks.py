@@ -19,11 +19,15 @@ _POLL_FACTOR = 6  # the poll runs every so many sweeps (settings/messaging.py)
 
 @shared_task(name="summit.refresh_repositories")
 def refresh_repositories(**_extra: object) -> None:
-    """Rings a refresh for every repository whose latest is older than the polling interval; forgets old deliveries."""
+    """Rings a refresh for every repository whose latest is older than the polling interval; forgets old deliveries.
+
+    Those that were read longest ago come first: where there are more than can be read in an interval, all take turns.
+    """
     at = timezone.now()
     webhooks.prune(at=at)
-    for pk in Repository.objects.refresh_overdue(at=at, interval=_polling_interval()).values_list("pk", flat=True):
-        doorbell.ring(doorbell.REFRESH, repository=pk)
+    overdue = Repository.objects.refresh_overdue(at=at, interval=_polling_interval())
+    for pk in overdue.longest_unread_first().values_list("pk", flat=True):
+        doorbell.ring(doorbell.REFRESH, expires_seconds=_polling_interval().total_seconds(), repository=pk)
 
 
 @shared_task(name="summit.refresh_repository")
@@ -91,5 +95,5 @@ def sweep(**_extra: object) -> None:
         except Exception:  # a fault with one profile holds up no other
             log.exception("could not plan %s, the next sweep tries again", profile)
     for pk in Repository.objects.refresh_requested(at=at).values_list("pk", flat=True):
-        doorbell.ring(doorbell.REFRESH, repository=pk)
+        doorbell.ring(doorbell.REFRESH, expires_seconds=2 * _polling_interval().total_seconds(), repository=pk)
     dispatching.dispatch(at=timezone.now())

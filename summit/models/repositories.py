@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from serpent_infra.git.commands import without_credentials
@@ -53,6 +53,10 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         is_old = Q(refreshed_at__isnull=True) | Q(refreshed_at__lte=at - interval)
         has_rested = Q(poll_after__isnull=True) | Q(poll_after__lte=at)
         return self.filter((is_old & has_rested) | Q(refresh_requested_at__isnull=False)).exclude(under_way)
+
+    def longest_unread_first(self) -> Self:
+        """Puts those first that were never read, then those whose latest refresh is the oldest."""
+        return self.order_by(F("refreshed_at").asc(nulls_first=True), "pk")
 
 
 class Repository(models.Model):
