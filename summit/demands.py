@@ -4,8 +4,8 @@ A declared need holds whatever the fleet has. A learnt one is asked for as far a
 fleet as builders come and go; one that is silent counts for a day, so that a restart sends nothing big to a small slot.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
 
@@ -109,9 +109,41 @@ def learnt_by(task: BuildTask) -> Room:
     return Room(memory=task.learnt_memory_bytes, disk=task.learnt_disk_bytes)
 
 
-def declared_for(name: str) -> dict[str, Room]:
-    """Gives what was declared of a recipe, by architecture; "" stands for all that have none of their own."""
-    return {architecture: found for (_, architecture), found in _declared({name}).items()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is known of a recipe on an architecture, "" where it was declared for all.
+
+    `taken` is the most that its latest `attempts` took, `learnt` what is concluded from them.
+    """
+
+    architecture: str
+    attempts: int = 0
+    taken: Room = NOTHING
+    learnt: Room = NOTHING
+    declared: Room = NOTHING
+
+
+def of_recipe(name: str) -> list[Demand]:
+    """Gives what is known of a recipe by architecture, those for all first, in two queries."""
+    taken, declared = estimates.taken_by(name), _declared({name})
+    places = sorted({*taken, *(architecture for _, architecture in declared)})
+    return [
+        Demand(
+            architecture=place,
+            attempts=len(taken.get(place, ())),
+            taken=_most(taken.get(place, ())),
+            learnt=estimates.learn(taken.get(place, ())),
+            declared=declared.get((name, place), NOTHING),
+        )
+        for place in places
+    ]
+
+
+def _most(attempts: Iterable[Taken]) -> Room:
+    rows = list(attempts)
+    return Room(
+        memory=max((row.memory or 0 for row in rows), default=0), disk=max((row.disk or 0 for row in rows), default=0)
+    )
 
 
 def _declared(names: Collection[str]) -> dict[tuple[str, str], Room]:

@@ -10,6 +10,7 @@ from django.db.models.functions import RowNumber
 
 from serpent_infra.wire.reports import FailureKind
 from summit.models import AttemptRef, BuildTask
+from summit.models.events import AttemptRefQuerySet
 from summit.states import TaskStatus
 from summit.suiting import Room
 
@@ -93,13 +94,24 @@ def learn(attempts: Iterable[Taken]) -> Room:
 
 def room(names: Collection[str], *, architecture: str) -> dict[str, Room]:
     """Gives what each recipe's latest attempts on an architecture teach that it takes; untold ones are absent."""
-    rows = AttemptRef.objects.telling().filter(task__source_name__in=names, task__architecture=architecture)
-    recent = rows.annotate(
-        age=Window(RowNumber(), partition_by=[F("task__source_name")], order_by=F("pk").desc())
-    ).filter(age__lte=_RECENT)
-    found: dict[str, list[Taken]] = {}
-    fields = ("task__source_name", "memory_peak", "disk_peak", "memory_limit", "outcome", "failure_kind")
-    for name, memory, disk, limit, outcome, kind in recent.values_list(*fields):
+    rows = AttemptRef.objects.filter(task__source_name__in=names, task__architecture=architecture)
+    return {name: learn(taken) for (name, _), taken in _recent_attempts(rows).items()}
+
+
+def taken_by(name: str) -> dict[str, list[Taken]]:
+    """Gives the latest attempts of a recipe that teach what it takes, by architecture."""
+    rows = AttemptRef.objects.filter(task__source_name=name)
+    return {architecture: taken for (_, architecture), taken in _recent_attempts(rows).items()}
+
+
+def _recent_attempts(rows: AttemptRefQuerySet) -> dict[tuple[str, str], list[Taken]]:
+    place = ("task__source_name", "task__architecture")
+    age = Window(RowNumber(), partition_by=[F(name) for name in place], order_by=F("pk").desc())
+    recent = rows.telling().annotate(age=age).filter(age__lte=_RECENT)
+    found: dict[tuple[str, str], list[Taken]] = {}
+    fields = (*place, "memory_peak", "disk_peak", "memory_limit", "outcome", "failure_kind")
+    for name, architecture, memory, disk, limit, outcome, kind in recent.values_list(*fields):
         lacked = "" if outcome == "succeeded" else kind
-        found.setdefault(name, []).append(Taken(memory=memory, disk=disk, memory_limit=limit, lacked=lacked))
-    return {name: learn(taken) for name, taken in found.items()}
+        one = Taken(memory=memory, disk=disk, memory_limit=limit, lacked=lacked)
+        found.setdefault((name, architecture), []).append(one)
+    return found

@@ -127,7 +127,8 @@ class RecipeDetailSerializer(RecipeSerializer):
     @extend_schema_field(DemandSerializer(many=True))
     def get_demands(self, recipe: Recipe) -> list[dict[str, Any]]:
         """Lists what building it takes, by architecture."""
-        return list(DemandSerializer(demands.of_recipe(recipe.name), many=True).data)
+        rows: Any = demands.of_recipe(recipe.name)
+        return list(DemandSerializer(rows, many=True).data)
 
     def get_provides(self, recipe: Recipe) -> list[str]:
         """Lists what its packages provide, sorted."""

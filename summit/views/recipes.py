@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from serpent_infra.formats.dependency import Capability
-from summit import publishing, relations
+from summit import demands, publishing, relations
 from summit.models import Dependency, Profile, Recipe, Usage
 from summit.permissions import Viewer
 from summit.states import TaskStatus
@@ -58,6 +58,7 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "dependants": users,
         "has_more_dependants": len(users) == relations.MOST_DEPENDANTS,
         "channel": profile.channel if profile else "",
+        "demands": demands.of_recipe(recipe.name),
     }
     return render(request, "summit/recipe_detail.html", context)
 

@@ -339,7 +339,13 @@ def _attempt(farm: Farm, task: BuildTask, at: datetime, *, fails: bool = False) 
         Attempt.objects.filter(pk=attempt.pk).update(phase="build", isolation="nspawn", log_size=len(text))
         return
     _report(attempt, task, at + timedelta(seconds=74), fails=fails)
-    reference.settle(outcome="failed" if fails else "succeeded", at=at + timedelta(seconds=75))
+    reference.settle(
+        outcome="failed" if fails else "succeeded",
+        memory_peak=machines.GIB * 3 // 4,
+        memory_limit=slot.memory_limit,
+        disk_peak=machines.GIB * 5 // 2,
+        at=at + timedelta(seconds=75),
+    )
 
 
 def _report(attempt: Attempt, task: BuildTask, at: datetime, *, fails: bool) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from avalanche.interfaces import Tier
@@ -315,3 +316,42 @@ def test_a_shortage_teaches_the_next_build_of_the_recipe(
     release_again(recipe)
     planning.plan(profile, at=AT)
     assert asked("llvm").memory == 12 * GIB
+
+
+# Told
+
+
+def test_the_api_tells_what_attempts_took_and_what_a_recipe_needs(
+    client: Client, profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    fleet.add_slots(memory_limit=16 * GIB)
+    history(profile, repository, "llvm", (8, 4), (4, 8))
+    Requirement.objects.create(source_name="llvm", memory_bytes=12 * GIB)
+    planning.plan(profile, at=AT)
+    dispatch.dispatch(at=AT)
+    task = wanted("llvm")
+    fleet.end(task.attempts.get().attempt, at=AT, memory_peak=9 * GIB, disk_peak=3 * GIB)
+    settling.settle_attempt(task.attempts.get().attempt, at=AT)
+
+    build = client.get(f"/api/v1/builds/{task.pk}/").json()
+    [attempt] = build["attempts"]
+    assert (attempt["memory_peak"], attempt["disk_peak"]) == (9 * GIB, 3 * GIB)
+    assert (build["memory_bytes"], build["learnt_memory_bytes"]) == (12 * GIB, 10 * GIB)
+    assert (build["disk_bytes"], build["learnt_disk_bytes"]) == (10 * GIB, 10 * GIB)
+    nothing = {"memory": 0, "disk": 0}
+    assert client.get(f"/api/v1/recipes/{task.recipe_id}/").json()["demands"] == [
+        {
+            "architecture": "",
+            "attempts": 0,
+            "taken": nothing,
+            "learnt": nothing,
+            "declared": {"memory": 12 * GIB, "disk": 0},
+        },
+        {
+            "architecture": "x86_64",
+            "attempts": 3,
+            "taken": {"memory": 9 * GIB, "disk": 8 * GIB},
+            "learnt": {"memory": 9 * GIB * 5 // 4, "disk": 10 * GIB},
+            "declared": nothing,
+        },
+    ]
