@@ -28,11 +28,12 @@ def settle_names(project: Project, *, newcomers: Collection[int]) -> None:
         if owner is not recipe:
             conflicts[recipe.pk] = _sentence(recipe, owner)
     marked = dict(Recipe.objects.filter(repository__project=project).exclude(conflict="").values_list("pk", "conflict"))
-    for key in sorted(marked.keys() | conflicts.keys()):
-        # Whoever waited for a name may make packages that somebody else makes by now.
-        sentence = conflicts.get(key) or packages.claimed_by(Recipe.objects.select_related("repository").get(pk=key))
-        if marked.get(key, "") != sentence:
-            Recipe.objects.filter(pk=key).update(conflict=sentence)
+    # Whoever waited for a name may make packages that somebody else makes by now.
+    getting = Recipe.objects.existing().filter(pk__in=marked.keys() - conflicts.keys())
+    conflicts |= packages.conflicts_of(project, getting)
+    for key in marked.keys() | conflicts.keys():
+        if marked.get(key, "") != conflicts.get(key, ""):
+            Recipe.objects.filter(pk=key).update(conflict=conflicts.get(key, ""))
 
 
 def _sentence(recipe: Recipe, owner: Recipe) -> str:

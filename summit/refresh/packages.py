@@ -5,7 +5,7 @@ goes on being built. Within one repository, whoever may push there decides. A re
 `names.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +19,11 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """The recipe that makes a package, by its name and place; both are "" where it is in a private repository."""
+    """The recipe that makes a package; `place` is "" where it is in a private repository."""
 
     name: str
     place: str
+    repository: int
 
 
 def hold_names(project: Project) -> None:
@@ -49,11 +50,30 @@ def guard_packages(repository: Repository, readings: Iterable[Reading]) -> None:
             reading.problem = Problem(_sentence(recipe.name, claims, taken))
 
 
-def claimed_by(recipe: Recipe) -> str:
-    """Says in a sentence which packages of a recipe, as it was read, other repositories make already; "" for none."""
-    taken = _taken(recipe.repository)
-    claims = [name for name in recipe.package_names if name in taken]
-    return _sentence(recipe.name, claims, taken, waits="so this one is not built") if claims else ""
+def conflicts_of(project: Project, waiting: RecipeQuerySet) -> dict[int, str]:
+    """Says of recipes that may have their names now which packages others make already: sentences by their keys.
+
+    Of two that wait the first has what both would make.
+    """
+    rows = list(waiting.order_by("pk"))
+    makers: dict[str, list[Maker]] = {}
+    conflicts: dict[int, str] = {}
+    if rows:
+        for name, maker in _made(Recipe.objects.buildable().filter(repository__project=project)):
+            makers.setdefault(name, []).append(maker)
+    for row in rows:
+        taken = {
+            name: maker
+            for name in row.package_names
+            for maker in makers.get(name, ())
+            if maker.repository != row.repository_id
+        }
+        if taken:
+            conflicts[row.pk] = _sentence(row.name, sorted(taken), taken, waits="so this one is not built")
+            continue
+        for name, maker in _made(Recipe.objects.filter(pk=row.pk)):
+            makers.setdefault(name, []).append(maker)
+    return conflicts
 
 
 def freed(repository: Repository) -> Mapping[str, str]:
@@ -78,16 +98,18 @@ def _good(repository: Repository) -> RecipeQuerySet:
     return Recipe.objects.buildable().filter(repository=repository)
 
 
-def _taken(repository: Repository) -> Mapping[str, Maker]:
+def _taken(repository: Repository) -> dict[str, Maker]:
     """Maps the packages that recipes of the project's other repositories make to those recipes."""
     others = Recipe.objects.buildable().filter(repository__project=repository.project_id)
-    others = others.exclude(repository=repository).order_by("-pk")
-    rows = others.values_list("package_names", "name", "path", "repository__slug", "repository__is_private")
-    taken: dict[str, Maker] = {}
-    for names, name, path, slug, is_private in rows:
-        maker = Maker(name, "" if is_private else f"{slug}: {path}")
-        taken |= dict.fromkeys(names, maker)
-    return taken
+    return dict(_made(others.exclude(repository=repository).order_by("-pk")))
+
+
+def _made(recipes: RecipeQuerySet) -> Iterator[tuple[str, Maker]]:
+    """Gives each package of some recipes with its maker."""
+    fields = ("package_names", "name", "path", "repository", "repository__slug", "repository__is_private")
+    for names, name, path, repository, slug, is_private in recipes.values_list(*fields):
+        maker = Maker(name, "" if is_private else f"{slug}: {path}", repository)
+        yield from ((package, maker) for package in names)
 
 
 def _sentence(

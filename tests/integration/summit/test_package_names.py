@@ -167,6 +167,27 @@ def test_one_that_waited_for_a_name_does_not_get_the_packages_with_it(ours: Plac
     assert waiting.conflict == ""
 
 
+def test_of_two_that_waited_the_first_has_what_both_would_make(
+    ours: Place, theirs: Place, project: Project, tmp_path: Path
+) -> None:
+    ours.push("zlib", recipe_text("zlib"))
+    third = Place(project, tmp_path, "third")
+    first = theirs.push("gcc", with_packages("gcc", "libshared", release=9))
+    second = third.push("zlib", with_packages("zlib", "libshared", release=9))
+    assert first.conflict != ""
+    assert second.conflict != ""
+    ours.tree.git("rm", "-r", "--quiet", "gcc", "zlib")
+    ours.tree.commit("Give both up")
+    ours.read()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.conflict == ""
+    assert "zlib would make the package libshared, which gcc (theirs: gcc/stone.yaml)" in second.conflict
+    theirs.push("gcc", recipe_text("gcc", release=10))
+    second.refresh_from_db()
+    assert second.conflict == ""
+
+
 def test_a_private_repository_is_not_told_of(ours: Place, theirs: Place) -> None:
     Repository.objects.filter(pk=ours.row.pk).update(is_private=True)
     row = theirs.push("tool", with_packages("tool", "libgcc"))
