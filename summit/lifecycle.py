@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from summit import dispatch, doorbell, ordering
+from summit import dispatch, doorbell, ordering, surprises
 from summit.models import BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
 from summit.needs import BlockReason
 from summit.states import IllegalTransition, SubmissionStatus, TaskStatus
@@ -24,20 +24,18 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
         task.complete(version=version, at=at)
         waiting = TaskEdge.objects.unmet().filter(needs=task)
         nearer = BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0)
-        if nearer.update(blockers=F("blockers") - 1):
-            doorbell.ring(doorbell.DISPATCH)
+        are_nearer = nearer.update(blockers=F("blockers") - 1) > 0
+        are_let_down = are_nearer and surprises.lets_down(task)
         waiting.update(satisfied_at=at)
-        unsure = BuildTask.objects.filter(
-            profile=task.profile,
-            campaign=task.campaign_id,
-            status=TaskStatus.BLOCKED,
-            block_reason__in=[BlockReason.MISSING, BlockReason.CYCLE],
-        ).exists()
-        # A first build shows what a recipe really provides; and a newer commit may have waited for this one to end.
-        if unsure and task.campaign is not None:
+        if are_let_down:  # before any of them takes a slot in vain
+            ordering.reorder(task.profile, campaign=task.campaign, at=at)
+        if are_nearer:
+            doorbell.ring(doorbell.DISPATCH)
+        frees = surprises.may_free(task)
+        if frees and task.campaign is not None:
             Campaign.objects.filter(pk=task.campaign.pk).update(order_requested_at=at)
-        elif task.campaign is None and (unsure or task.commit != task.recipe.commit):
-            _request_plan(task.profile, at=at)
+        elif task.campaign is None and (frees or task.commit != task.recipe.commit):
+            _request_plan(task.profile, at=at)  # a newer commit may have waited for this one to end
 
 
 def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:

@@ -151,12 +151,12 @@ def offer_to(profile: Profile, campaign: Campaign | None = None) -> Offer:
     return Offer(by_capability=by_capability, base=profile.base_capabilities(), knows_all=knows_all)
 
 
-def packages_of(source_name: str, profile: Profile) -> list[PublishedPackage]:
-    """Lists what the profile's own stream offers of one source, by name."""
+def packages_of(source_name: str, profile: Profile, campaign: Campaign | None = None) -> list[PublishedPackage]:
+    """Lists what the profile's own stream, or a campaign's, offers of one source, by name."""
     try:
         _, packages = vessel.published_packages(
             channel=profile.channel,
-            stream=profile.stream,
+            stream=profile.stream if campaign is None else campaign.stream,
             architecture=profile.architecture,
             source_name=source_name,
         )

@@ -334,10 +334,12 @@ class FakeRepository:
             raise UnknownStream(stream)
         return f"v{self.versions[channel, stream]}"
 
-    def published_packages(self, *, channel: str, stream: str, architecture: str) -> tuple[str, list[PublishedPackage]]:
+    def published_packages(
+        self, *, channel: str, stream: str, architecture: str, source_name: str = ""
+    ) -> tuple[str, list[PublishedPackage]]:
         version = self.stream_version(channel=channel, stream=stream)
-        packages = self.streams[channel, stream]
-        return version, [package for package in packages if package.architecture == architecture]
+        packages = [package for package in self.streams[channel, stream] if package.architecture == architecture]
+        return version, [package for package in packages if source_name in {"", package.source_name}]
 
     def index_uri(self, *, channel: str, version: str, architecture: str) -> str:
         return f"http://repository.example/{channel}/history/{version}/{architecture}/stone.index"

@@ -318,6 +318,34 @@ def test_a_recipe_without_a_manifest_is_waited_for_by_its_name_and_looked_at_aga
     assert statuses() == {"libgreet": "completed", "hello": "building", "odd": "building"}
 
 
+def test_whoever_waited_for_a_recipe_by_its_name_is_blocked_when_its_packages_let_it_down(
+    profile: Profile, repository: Repository, fleet: FakeFleet, vessel: FakeRepository
+) -> None:
+    make_recipe(repository, "libgreet", manifest=False)
+    make_recipe(repository, "hello", manifest=False, needs=["pkgconfig(greet)"])
+    fleet.add_slots(count=2)
+    planning.plan(profile, at=AT)
+    assert dispatch.dispatch(at=AT) == 1
+    build(fleet, vessel, "libgreet", "pkgconfig(other)")
+    assert dispatch.dispatch(at=AT) == 0, "what it needs is nowhere: no slot is taken in vain"
+    assert task_of("hello").problem.startswith("needs pkgconfig(greet), which no recipe, nothing published")
+
+
+def test_the_end_of_a_build_asks_for_a_new_order_only_where_it_may_free_what_is_blocked(
+    profile: Profile, repository: Repository, fleet: FakeFleet, vessel: FakeRepository
+) -> None:
+    make_recipe(repository, "libpng", needs=["pkgconfig(zlib)"])
+    for name in ("ed", "zlib-ng"):
+        make_recipe(repository, name)
+    fleet.add_slots(count=2)
+    planning.plan(profile, at=AT)
+    assert dispatch.dispatch(at=AT) == 2
+    build(fleet, vessel, "ed", "binary(ed)")
+    assert not Profile.objects.plan_overdue().exists()
+    build(fleet, vessel, "zlib-ng", "pkgconfig(zlib)")
+    assert Profile.objects.plan_overdue().exists()
+
+
 def test_a_cycle_with_published_members_is_staged_and_says_what_is_used(
     profile: Profile, repository: Repository, fleet: FakeFleet, vessel: FakeRepository
 ) -> None:
