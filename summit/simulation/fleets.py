@@ -18,7 +18,7 @@ class BadFleet(Exception):
 
 
 class BuilderLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One builder of the file; memory is bytes for each slot, 0 for no limit."""
+    """One builder of the file; memory is bytes for each slot, disk bytes for all of them, each 0 for no limit."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
@@ -26,6 +26,7 @@ class BuilderLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     isa_levels: tuple[str, ...] = ()
     tier: str = "official"
     memory: Annotated[int, msgspec.Meta(ge=0)] = 0
+    disk: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +80,7 @@ def _slots(line: BuilderLine) -> list[Slot]:
             isa_levels=frozenset(line.isa_levels),
             is_official=line.tier == "official",
             memory_limit=line.memory,
+            disk_free=line.disk or None,
         )
         for index in range(line.slots)
     ]

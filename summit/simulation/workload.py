@@ -10,6 +10,7 @@ from serpent_infra.formats.dependency import Capability
 from summit.needs import Node
 from summit.queue import Order, order
 from summit.scheduler import Ready
+from summit.suiting import NOTHING, Room
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 # Nobody published how long the packages of such a distribution take. A median of a minute and a half with a tail up to
@@ -83,20 +84,33 @@ def rebuild(
     seed: int,
     error: float = ERROR,
     recorded: Mapping[str, float] | None = None,
+    asked: Mapping[str, Room] | None = None,
     architecture: str = "x86_64",
 ) -> Workload:
     """Makes the rebuild of everything, with everything published before: cycles are staged, as in production.
 
-    Estimates are the true times off by a factor between 1/`error` and `error`, evenly on a logarithmic scale.
+    Estimates are the true times off by a factor between 1/`error` and `error`, evenly on a logarithmic scale. `asked`
+    is what builds ask of a slot, by name.
     """
     random = Random(seed)  # noqa: S311 - a simulation wants numbers that can be drawn again
     true = draw((node.name for node in nodes), random=random, recorded=recorded)
     guessed = [replace(node, seconds=true[node.name] * error ** random.uniform(-1, 1)) for node in nodes]
     published = frozenset[Capability]().union(*(node.provides for node in nodes))
     estimated = order(guessed, offered=published, knows_all_remotes=False)
+    rooms = asked or {}
     exact = [replace(node, seconds=true[node.name]) for node in nodes]
     return Workload(
-        jobs=[Job(key=node.key, name=node.name, seconds=true[node.name], architecture=architecture) for node in nodes],
+        jobs=[
+            Job(
+                key=node.key,
+                name=node.name,
+                seconds=true[node.name],
+                architecture=architecture,
+                memory=rooms.get(node.name, NOTHING).memory,
+                disk=rooms.get(node.name, NOTHING).disk,
+            )
+            for node in nodes
+        ],
         hard=waited_for(estimated),
         estimated=estimated,
         true=order(exact, offered=published, knows_all_remotes=False),

@@ -7,13 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from summit import estimates
+from summit import estimates, suiting
 from summit.scheduler import Slot
 from summit.simulation import fleets, trees, workload
 from summit.simulation.outcome import Outcome, judge
 from summit.simulation.policies import POLICIES
 from summit.simulation.replay import Unbuildable, replay
-from summit.simulation.workload import Workload
+from summit.simulation.workload import Job, Workload
+from summit.suiting import Room
 
 _HEADER = ("order", "makespan", "÷ bound", "÷ graph", "slots used", "wait median", "wait p95")
 _COLUMNS = "  {:<16} {:>9} {:>8} {:>8} {:>11} {:>12} {:>9}"
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             "--durations",
             choices=["lognormal", "recorded"],
             default="lognormal",
-            help="recorded: medians of this hub's past builds, drawn where there are none",
+            help="recorded: of this hub's past builds, with what they took of memory and disk; drawn where none are",
         )
         parser.add_argument(
             "--error", type=float, default=workload.ERROR, help="factor by which estimates are off, either way"
@@ -55,14 +56,16 @@ class Command(BaseCommand):
         except trees.Unreadable as error:
             raise CommandError(str(error)) from error
         names = [node.name for node in nodes]
-        recorded = {}
+        recorded, asked = {}, {}
         if options["durations"] == "recorded":
             recorded = estimates.recorded(names, architecture=options["architecture"])
+            asked = self._asked(names, slots, architecture=options["architecture"])
         load = workload.rebuild(
             nodes,
             seed=options["seed"],
             error=options["error"],
             recorded=recorded,
+            asked=asked,
             architecture=options["architecture"],
         )
         outcomes = self._replay(load, slots, seed=options["seed"])
@@ -87,6 +90,12 @@ class Command(BaseCommand):
             raise CommandError(f"{fleet} has {len(slots):,} slots, fewer than the {count:,} of --slots")
         return slots[:count]
 
+    def _asked(self, names: list[str], slots: list[Slot], *, architecture: str) -> dict[str, Room]:
+        """Gives what builds would ask of slots: what was learnt, as far as the fleet has it."""
+        anything = Job(key=0, name="", seconds=0.0, architecture=architecture).as_ready()
+        known = estimates.room(names, architecture=architecture)
+        return {name: suiting.ask(anything, learnt, slots) for name, learnt in known.items()}
+
     def _replay(self, load: Workload, slots: list[Slot], *, seed: int) -> list[Outcome]:
         try:
             return [
@@ -102,6 +111,7 @@ class Command(BaseCommand):
                 "recipes": len(load.jobs),
                 "unreadable": problems,
                 "recorded": recorded,
+                "measured": sum(job.memory > 0 or job.disk > 0 for job in load.jobs),
                 "edges": {"hard": _hard(load), "staged": _staged(load)},
                 "longest_chain": round(load.longest_chain, 3),
                 "work": round(load.work, 3),

@@ -4,13 +4,16 @@ import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from summit import estimates
+from summit.models import AttemptRef, BuildTask
 from summit.states import TaskStatus
 from tests.factories.summit import (
+    AT,
     GitTree,
     make_profile,
     make_project,
@@ -70,6 +73,27 @@ def test_one_slot_takes_the_sum_and_ours_is_first_with_the_chain(tree: Path, bui
         "most-dependants": 1.0,
         "critical-path": 1.0,
     }
+
+
+@pytest.mark.parametrize(("peak", "makespan"), [(1, 160.0), (8, 200.0), (500, 200.0)])
+def test_what_past_builds_took_keeps_them_off_slots_that_are_too_small(
+    tree: Path, built: dict[str, float], tmp_path: Path, peak: int, makespan: float
+) -> None:
+    for task in BuildTask.objects.all():
+        past = AttemptRef.make(task=task, attempt=uuid4(), builder="b", slot=0, at=AT)
+        past.settle(outcome="succeeded", memory_peak=peak * 2**30, disk_peak=peak * 2**30, at=AT)
+    fleet = tmp_path / "fleet.yaml"
+    big, small = (
+        f"{{name: {size}, memory: {gib * 2**30}, disk: {100 * 2**30}}}" for size, gib in (("b", 16), ("s", 4))
+    )
+    fleet.write_text(f"builders: [{big}, {small}]\n")
+    found = simulate("--tree", str(tree), "--fleet", str(fleet), "--durations", "recorded", "--error", "1")
+    assert found["measured"] == 4
+    assert [policy["makespan"] for policy in found["policies"]] == [makespan] * 3
+
+
+def test_without_recorded_durations_nothing_is_asked_of_memory(tree: Path) -> None:
+    assert simulate("--tree", str(tree), "--slots", "1")["measured"] == 0
 
 
 def test_a_git_repository_is_read_at_its_head_and_gives_the_same(tree: Path, tmp_path: Path) -> None:
