@@ -9,7 +9,7 @@ from django.db.models import F
 from summit import dispatch, doorbell, ordering, surprises
 from summit.models import BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
 from summit.needs import BlockReason
-from summit.states import IllegalTransition, SubmissionStatus, TaskStatus
+from summit.states import MOVING, IllegalTransition, SubmissionStatus, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
@@ -36,6 +36,7 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
             Campaign.objects.filter(pk=task.campaign.pk).update(order_requested_at=at)
         elif task.campaign is None and (frees or task.commit != task.recipe.commit):
             _request_plan(task.profile, at=at)  # a newer commit may have waited for this one to end
+        _tell_campaign(task, is_asked=frees)
 
 
 def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:
@@ -66,6 +67,7 @@ def retry(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str 
             _check_campaign(task)
             task.retry(at=at, actor=actor, sentence=sentence)
             ordering.reorder(task.profile, campaign=task.campaign, at=at)
+            _tell_campaign(task, is_asked=True)
     except IntegrityError as error:
         raise IllegalTransition(f"another build of {task.source_name} for {task.profile} is open already") from error
     task.refresh_from_db()
@@ -182,7 +184,16 @@ def _end_without_result(task: BuildTask, *, why: str, at: datetime) -> None:
     _block_dependants(task, why=why, at=at)
     if task.campaign_id is None and task.commit != task.recipe.commit:
         _request_plan(task.profile, at=at)
+    _tell_campaign(task)
     doorbell.ring(doorbell.DISPATCH)
+
+
+def _tell_campaign(task: BuildTask, *, is_asked: bool = False) -> None:
+    """Advances a task's campaign, if it has one, at once: where there is something to do, or nothing of it moves."""
+    if task.campaign_id is None:
+        return
+    if is_asked or not BuildTask.objects.filter(campaign=task.campaign_id, status__in=MOVING).exists():
+        doorbell.ring(doorbell.CAMPAIGN, campaign=task.campaign_id)
 
 
 def _request_plan(profile: Profile, *, at: datetime) -> None:

@@ -35,6 +35,8 @@ WAITING = frozenset({TaskStatus.IN_REVIEW, TaskStatus.QUEUED, TaskStatus.BLOCKED
 IN_PROGRESS = frozenset({TaskStatus.BUILDING, TaskStatus.VERIFYING, TaskStatus.PUBLISHING})
 OPEN = WAITING | IN_PROGRESS
 CLOSED = frozenset(TaskStatus) - OPEN
+# What goes on by itself; a blocked build waits for a person.
+MOVING = OPEN - {TaskStatus.BLOCKED}
 # Ended without a result, and a person may say: once more.
 RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 # Whoever needs such a task cannot go on either.

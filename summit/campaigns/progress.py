@@ -12,13 +12,10 @@ from django.db.models import Count, Max, Sum
 from summit import ordering
 from summit.campaigns.preview import makespan, slots_for
 from summit.models import BuildTask, Campaign
-from summit.states import IN_PROGRESS, OPEN, RETRYABLE, CampaignStatus, IllegalTransition, TaskStatus
+from summit.states import IN_PROGRESS, MOVING, RETRYABLE, CampaignStatus, IllegalTransition, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
-
-# What goes on by itself; a blocked build waits for a person.
-MOVING = OPEN - {TaskStatus.BLOCKED}
 
 
 @dataclass(frozen=True, kw_only=True)
