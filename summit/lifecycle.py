@@ -159,7 +159,10 @@ def _follow_decision(submission: Submission, *, actor: "User | None", sentence: 
 
 
 def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
-    """Follows unmet needs backwards, one query a level; in-review tasks are told when they are accepted."""
+    """Follows unmet needs backwards, one query a level; in-review tasks are told when they are accepted.
+
+    Whoever waited for one of these only because it is implied goes on without it, and waits for what it waited for.
+    """
     blocked: dict[int, tuple[str, str]] = {}
     guilty = f"{task.source_name} {task.version}-{task.release}"
     frontier = [task.pk]
@@ -176,7 +179,8 @@ def _block_dependants(task: BuildTask, *, why: str, at: datetime) -> None:
         frontier = [key for key in found if key not in blocked]
         blocked = {**found, **blocked}
     BuildTask.objects.block_all(blocked, at=at)
-    TaskEdge.objects.filter(needs__in=[task.pk, *blocked]).give_way()
+    if TaskEdge.objects.filter(needs__in=[task.pk, *blocked]).give_way():
+        ordering.reorder(task.profile, campaign=task.campaign, at=at)
 
 
 def _end_without_result(task: BuildTask, *, why: str, at: datetime) -> None:

@@ -20,15 +20,15 @@ class TaskEdgeQuerySet(models.QuerySet["TaskEdge"]):
         """Leaves out the implied ones: nobody is stopped by what is only implied."""
         return self.exclude(usage=Usage.IMPLIED)
 
-    def give_way(self) -> None:
-        """Stages the implied needs among these that are waited for; the caller holds the profile's lock."""
+    def give_way(self) -> int:
+        """Stages the implied needs among these that are waited for, and counts them; the caller holds the profile."""
         waited = self.unmet().filter(usage=Usage.IMPLIED)
         fewer: dict[int, list[int]] = {}
         for task, count in waited.order_by().values_list("task").annotate(count=Count("pk")):
             fewer.setdefault(count, []).append(task)
         for count, tasks in fewer.items():
             BuildTask.objects.filter(pk__in=tasks, blockers__gte=count).update(blockers=F("blockers") - count)
-        waited.update(kind=EdgeKind.STAGED)
+        return waited.update(kind=EdgeKind.STAGED)
 
 
 class TaskEdge(models.Model):
