@@ -5,7 +5,9 @@ it on a free port and takes the pictures of the pages whose name holds one of th
 status 1 when a page complained in its console or is wider than its window.
 """
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,9 @@ import urllib.request
 from pathlib import Path
 
 SIZES = {"wide": (1440, 900), "narrow": (420, 860)}
-QUIETLY = ("--threads", "16", "--log-level", "error")
+# A page that follows events holds its connection for as long as it is open: nobody waits for such.
+QUIETLY = ("--threads", "16", "--log-level", "error", "--graceful-timeout", "1")
+GRACE = 5.0  # seconds in which a server may end by itself
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -45,13 +49,23 @@ def main() -> int:
                 "serpent_infra.wsgi:application",
             ],
             cwd=ROOT,
+            start_new_session=True,
         )
         try:
             _wait_for(f"http://127.0.0.1:{port}/search/")
             return _photograph(f"http://127.0.0.1:{port}", uris, session, directory)
         finally:
-            server.terminate()
-            server.wait(10)
+            end(server)
+
+
+def end(server: subprocess.Popen[bytes], *, grace: float = GRACE) -> None:
+    """Ends a server and all processes of its session: asks first, and does not ask twice."""
+    server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(grace)
+    with contextlib.suppress(ProcessLookupError):  # none of them is left
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def _fill(state: Path) -> tuple[dict[str, str], str]:
