@@ -207,6 +207,7 @@ class BuildTask(Demanding):
             models.Index(fields=["profile"], condition=Q(status=TaskStatus.BLOCKED), name="task_blocked"),
             models.Index(fields=["status", "updated_at"], name="task_status_since"),
             models.Index(fields=["recipe", "profile"], name="task_of_recipe"),
+            models.Index(fields=["source_name", "architecture"], name="task_of_name"),  # what past builds teach
         ]
 
     def __str__(self) -> str:
