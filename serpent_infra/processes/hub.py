@@ -9,6 +9,8 @@ from django.conf import settings
 from serpent_infra.processes.specification import ProcessSpec
 from serpent_infra.processes.valkey import valkey_process
 
+_LIVE = {"SERPENT_FOLLOWERS": "240", "SERPENT_CONNECTION_SECONDS": "0"}
+
 
 def hub_processes() -> list[ProcessSpec]:
     """Describes the hub: broker where embedded, pages, live streams, the three workers and the clock."""
@@ -21,7 +23,7 @@ def hub_processes() -> list[ProcessSpec]:
         *broker,
         _gunicorn("web", bind=settings.SERPENT_WEB_BIND, workers=2, threads=8),
         # Followers of logs hold a thread each for as long as they follow: they never take one from the pages.
-        _gunicorn("live", bind=settings.SERPENT_LIVE_BIND, workers=1, threads=256, env={"SERPENT_FOLLOWERS": "240"}),
+        _gunicorn("live", bind=settings.SERPENT_LIVE_BIND, workers=1, threads=256, env=_LIVE),
         _celery("hub", "worker", "-Q", "hub", "-n", "hub@%h", "--concurrency", "2"),
         # A refresh waits for git most of its time, and for one that hangs all of it: none of that holds up a decision.
         _celery("refresh", "worker", "-Q", "refresh", "-n", "refresh@%h", "--pool", "threads", "--concurrency", "8"),

@@ -4,6 +4,9 @@ from typing import Any
 
 from serpent_infra.settings.environment import IS_HUB, SERPENT_STATE_DIR, env
 
+# How long a thread keeps its connection. The process for live streams, with its many threads, is started with 0.
+SERPENT_CONNECTION_SECONDS: int = env.int("SERPENT_CONNECTION_SECONDS", default=60)
+
 
 def _databases() -> dict[str, dict[str, Any]]:
     if not IS_HUB:
@@ -13,6 +16,7 @@ def _databases() -> dict[str, dict[str, Any]]:
         "SERPENT_DATABASE_URL", default=f"sqlite:///{SERPENT_STATE_DIR / 'serpent.sqlite3'}"
     )
     if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["ENGINE"] = "serpent_infra.sqlite"
         # Several processes write: take the write lock at BEGIN instead of failing at the first UPDATE.
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
@@ -20,8 +24,8 @@ def _databases() -> dict[str, dict[str, Any]]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     else:
-        database["CONN_MAX_AGE"] = 60  # six times the throughput of a connection a request
         database["CONN_HEALTH_CHECKS"] = True
+    database["CONN_MAX_AGE"] = SERPENT_CONNECTION_SECONDS  # six times PostgreSQL's throughput of one a request
     return {"default": database}
 
 
