@@ -5,9 +5,15 @@ goes on being built. Within one repository, whoever may push there decides. A re
 `names.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from summit import doorbell
 from summit.models import Project, Recipe, Repository
@@ -15,6 +21,7 @@ from summit.models.recipes import RecipeQuerySet
 from summit.refresh.reading import Problem, Reading
 
 _MOST_NAMED = 5
+_FEW = 60  # names
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ def hold_names(project: Project) -> None:
 def guard_packages(repository: Repository, readings: Iterable[Reading]) -> None:
     """Turns each reading that claims a package of another repository into one with a problem; names must be held."""
     fresh = [reading for reading in readings if reading.recipe is not None]
-    taken = _taken(repository) if fresh else {}
+    taken = _taken(repository, {name for reading in fresh for name in reading.package_names})
     if not taken:
         return
     own = {name for names in _good(repository).values_list("package_names", flat=True) for name in names}
@@ -80,7 +87,7 @@ def freed(repository: Repository) -> Mapping[str, str]:
     """Gives the recipes whose claims nobody else has any more, by path, with the commit that changed them last."""
     claiming = Recipe.objects.existing().filter(repository=repository).exclude(claims=[])
     rows = list(claiming.values_list("path", "error_commit", "claims"))
-    taken = _taken(repository) if rows else {}
+    taken = _taken(repository, {name for _, _, claims in rows for name in claims})
     return {path: commit for path, commit, claims in rows if not any(name in taken for name in claims)}
 
 
@@ -98,10 +105,14 @@ def _good(repository: Repository) -> RecipeQuerySet:
     return Recipe.objects.buildable().filter(repository=repository)
 
 
-def _taken(repository: Repository) -> dict[str, Maker]:
-    """Maps the packages that recipes of the project's other repositories make to those recipes."""
+def _taken(repository: Repository, wanted: Collection[str]) -> dict[str, Maker]:
+    """Maps those of the wanted packages that recipes of the project's other repositories make to those recipes."""
     others = Recipe.objects.buildable().filter(repository__project=repository.project_id)
-    return dict(_made(others.exclude(repository=repository).order_by("-pk")))
+    others = others.exclude(repository=repository).order_by("-pk")
+    if len(wanted) <= _FEW:  # the database finds a few names in its texts sooner than all are decoded here
+        named = [Q(names__contains=json.dumps(name)) for name in wanted]
+        others = others.annotate(names=Cast("package_names", TextField())).filter(reduce(or_, named, Q(pk__in=[])))
+    return {name: maker for name, maker in _made(others) if name in wanted}
 
 
 def _made(recipes: RecipeQuerySet) -> Iterator[tuple[str, Maker]]:
