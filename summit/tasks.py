@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from summit import demands, doorbell, planning, refresh, settling, webhooks
+from summit import demands, doorbell, planning, refresh, settling, turns, webhooks
 from summit import dispatch as dispatching
 from summit.campaigns import advance
 from summit.models import Campaign, Profile, Repository
@@ -63,14 +63,14 @@ def advance_campaign(*, campaign: int, **_extra: object) -> None:
 @shared_task(name="summit.dispatch")
 def dispatch(**_extra: object) -> None:
     """Gives ready tasks to free slots."""
-    dispatching.dispatch(at=timezone.now())
+    _dispatch()
 
 
 @shared_task(name="summit.settle")
 def settle(*, attempt: str, **_extra: object) -> None:
     """Settles an ended attempt, and gives its slot the next task at once."""
     settling.settle_attempt(UUID(attempt), at=timezone.now())
-    dispatching.dispatch(at=timezone.now())
+    _dispatch()
 
 
 @shared_task(name="summit.settle_import")
@@ -96,4 +96,10 @@ def sweep(**_extra: object) -> None:
             log.exception("could not plan %s, the next sweep tries again", profile)
     for pk in Repository.objects.refresh_requested(at=at).values_list("pk", flat=True):
         doorbell.ring(doorbell.REFRESH, expires_seconds=2 * _polling_interval().total_seconds(), repository=pk)
-    dispatching.dispatch(at=timezone.now())
+    _dispatch()
+
+
+def _dispatch() -> None:
+    """Dispatches, unless a dispatch that runs already does it once more; what is left is rung for."""
+    if not turns.take_turns(lambda: dispatching.dispatch(at=timezone.now())):
+        doorbell.ring(doorbell.DISPATCH)
