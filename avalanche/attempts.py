@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from avalanche import doorbell, fleet, logs
 from avalanche.models import Attempt, Builder, Slot
+from avalanche.models.attempts import AttemptQuerySet
 from avalanche.states import AttemptState, IllegalTransition
 from avalanche.statuses import ArtefactSource, AttemptStatus, SlotTaken, UnknownAttempt
 from serpent_infra.wire.orders import BuildOrder
@@ -18,10 +19,7 @@ from serpent_infra.wire.reports import BuildReport, FailureKind
 
 def get(attempt: UUID) -> Attempt:
     """Reads one attempt with its builder, slot and report; raises `UnknownAttempt`."""
-    found = Attempt.objects.with_parts().filter(pk=attempt).first()
-    if found is None:
-        raise UnknownAttempt(f"There is no attempt {attempt}.")
-    return found
+    return _only(Attempt.objects.with_parts(), attempt)
 
 
 def offer(*, order: BuildOrder, task: str, builder: str, slot: int, reply_to: str, at: datetime) -> None:
@@ -88,17 +86,34 @@ def status_of(attempt: Attempt) -> AttemptStatus:
     )
 
 
+def settle(attempt: UUID, *, at: datetime) -> None:
+    """Notes that the asker is done with an ended attempt; raises `UnknownAttempt`."""
+    _only(Attempt.objects.only("pk"), attempt).settle(at=at)
+
+
+def release(attempt: UUID, *, at: datetime) -> None:
+    """Lets the builder drop an attempt's artefacts; raises `UnknownAttempt`."""
+    _only(Attempt.objects.only("pk"), attempt).release(at=at)
+
+
 def artefact_source(attempt: UUID) -> ArtefactSource:
     """Derives where an attempt's artefacts are fetched from its builder's registered address."""
-    found = get(attempt)
-    return ArtefactSource(base_uri=f"{found.builder.address}/artefacts/{found.pk}/", audience=found.builder.name)
+    rows = Attempt.objects.select_related("builder").only("builder", "builder__address", "builder__name")
+    builder = _only(rows, attempt).builder
+    return ArtefactSource(base_uri=f"{builder.address}/artefacts/{attempt}/", audience=builder.name)
+
+
+def _only(rows: AttemptQuerySet, attempt: UUID) -> Attempt:
+    try:
+        return rows.get(pk=attempt)
+    except Attempt.DoesNotExist:
+        raise UnknownAttempt(f"There is no attempt {attempt}.") from None
 
 
 def _place(builder: str, index: int, *, at: datetime) -> Slot:
     """Finds the slot again and makes sure that its builder still takes work."""
-    candidates = Builder.objects.offerable().with_latest_sample().filter(name=builder)
-    fit = [one.builder for one in fleet.examine(candidates, at=at) if one.health.can_work]
-    found = Slot.objects.current().select_related("builder").filter(builder__in=fit, index=index).first()
-    if found is None:
+    offerable = Builder.objects.offerable().filter(name=builder)
+    found = Slot.objects.current().select_related("builder").filter(builder__in=offerable, index=index).first()
+    if found is None or not fleet.can_work(found.builder, at=at):
         raise SlotTaken(f"Slot {builder}/{index} takes no work now.")
     return found

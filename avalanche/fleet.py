@@ -38,6 +38,14 @@ def examine(builders: Iterable[Builder], *, at: datetime) -> list[Examined]:
     return [_examine(builder, samples, allowed, at) for builder in found]
 
 
+def can_work(builder: Builder, *, at: datetime) -> bool:
+    """Says whether one builder may be offered work; one query."""
+    sample = HostSample.objects.newest_of(builder)
+    samples = {} if sample is None else {sample.pk: sample}
+    builder.latest_sample_id = None if sample is None else sample.pk
+    return _examine(builder, samples, tolerance(), at).health.can_work
+
+
 def free_slots(*, at: datetime) -> list[FreeSlot]:
     """Lists the idle slots of builders that are enrolled, online, not draining and have disk, by builder and index."""
     return [slot for slot in working_slots(at=at) if slot.is_idle]

@@ -91,7 +91,7 @@ def unsettled(*, reply_to: str) -> list[UUID]:
 
 def acknowledge(*, attempt: UUID, at: datetime) -> None:
     """Notes that the asker has committed the consequences of an ended attempt. Idempotent."""
-    _attempts.get(attempt).settle(at=at)
+    _attempts.settle(attempt, at=at)
 
 
 def attempt_status(*, attempt: UUID) -> AttemptStatus:
@@ -116,4 +116,4 @@ def artefact_source(*, attempt: UUID) -> ArtefactSource:
 
 def release_artefacts(*, attempt: UUID, at: datetime) -> None:
     """Lets the builder drop an attempt's artefacts: they are stored and published, or never wanted. Idempotent."""
-    _attempts.get(attempt).release(at=at)
+    _attempts.release(attempt, at=at)

@@ -194,13 +194,14 @@ def dispatch(*, at: datetime) -> int:
 def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:
     attempt, slot, place = uuid4(), chosen.slot, (task.profile_id, task.stream)
     try:
+        if place not in remotes:  # read before the transaction: SQLite has one writer
+            remotes[place] = publishing.remotes_of(task.profile, task.campaign)
+        order = _order(task, attempt, remotes[place])
         with transaction.atomic():
             task.start(at=at, sentence=f"offered to {slot.builder}, slot {slot.index}")
             AttemptRef.make(task=task, attempt=attempt, builder=slot.builder, slot=slot.index, at=at)
-            if place not in remotes:
-                remotes[place] = publishing.remotes_of(task.profile, task.campaign)
             avalanche.offer(
-                order=_order(task, attempt, remotes[place]),
+                order=order,
                 task=str(task.pk),
                 builder=slot.builder,
                 slot=slot.index,

@@ -6,6 +6,7 @@ lost: then the attempt runs nowhere, and `hello` with the idle slot settles it a
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -59,7 +60,7 @@ class HubClient:
     def __init__(self, *, identity: Identity, key: Ed25519PrivateKey) -> None:
         self._identity = identity
         self._key = key
-        self._session = requests.Session()
+        self._session = _session(identity.hub_uri)
 
     def claim(self, *, attempt: UUID, slot: int) -> ClaimAnswer:
         """Takes an offered attempt over; `HubRefused` 404 (not ours) or 409 `not-offered` means: leave it."""
@@ -126,6 +127,18 @@ class HubClient:
             )
 
         return _patiently(attempt_once, patience=patience)
+
+
+def _session(hub_uri: str) -> requests.Session:
+    """Looks for proxies and certificates in the environment once, not before each request; never for a `.netrc`.
+
+    That would put a password in our token's place.
+    """
+    session = requests.Session()
+    session.proxies = requests.utils.get_environ_proxies(hub_uri)
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.trust_env = False
+    return session
 
 
 def enrol(*, hub_uri: str, request: EnrolRequest, patience: float = PATIENCE) -> EnrolAnswer:

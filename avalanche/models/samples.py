@@ -30,6 +30,10 @@ class HostSampleQuerySet(models.QuerySet["HostSample"]):
             disk_free=sample.disk_free,
         )
 
+    def newest_of(self, builder: Builder) -> "HostSample | None":
+        """Finds a builder's latest measurement, None before the first."""
+        return self.filter(builder=builder).order_by("-at").first()
+
     def since(self, at: datetime) -> Self:
         """Narrows to samples from `at` on, oldest first: what a chart draws."""
         return self.filter(at__gte=at).order_by("at")

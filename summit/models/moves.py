@@ -4,12 +4,25 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Model
+from django.db.models.expressions import CombinedExpression
+
 from summit import bulk
 from summit.states import OPEN, WAITING, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
     from summit.models.tasks import BuildTaskQuerySet
+
+
+def take_over(row: Model, changes: Mapping[str, object]) -> None:
+    """Gives a row that was read the columns that were written; what the database computed is read again."""
+    computed = [name for name, value in changes.items() if isinstance(value, CombinedExpression)]
+    for name, value in changes.items():
+        if name not in computed:
+            setattr(row, name, value)
+    if computed:
+        row.refresh_from_db(fields=computed)
 
 
 def move(

@@ -348,15 +348,15 @@ class BuildTask(Demanding):
         sentence: str,
     ) -> None:
         rows = BuildTask.objects.filter(guard or Q(), pk=self.pk)
-        seen = ""
-        for _ in range(3):  # the row may move between two allowed states while we look
+        seen = self.status
+        for _ in range(3):  # the row may have moved between two allowed states since it was read
+            if seen in sources and rows.filter(status=seen).update(status=target, updated_at=at, **changes):
+                self.events.create(at=at, source=seen, target=target, actor=actor, sentence=sentence)
+                moves.take_over(self, {"status": target, "updated_at": at, **changes})
+                return
             seen = BuildTask.objects.values_list("status", flat=True).get(pk=self.pk)
             if seen not in sources:
                 break
-            if rows.filter(status=seen).update(status=target, updated_at=at, **changes):
-                self.events.create(at=at, source=seen, target=target, actor=actor, sentence=sentence)
-                self.refresh_from_db(fields=["status", "updated_at", *changes])
-                return
         raise IllegalTransition(f"{self} is {TaskStatus(seen).label.lower()} and cannot become {target.label.lower()}")
 
     # Questions
