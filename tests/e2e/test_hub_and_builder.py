@@ -63,6 +63,7 @@ def test_a_builder_that_joined_by_a_code_builds_for_the_hub(tmp_path: Path) -> N
                 farm.manage("add_repository", "distribution", str(collection.origin), "--slug", "recipes")
                 farm.wait_until(lambda: completed(farm) == DONE, seconds=180, what="the end of all builds")
                 assert "consistent" in farm.manage("vessel_check")
+                check_measures(farm)
                 assert PASSWORD not in builder.transcript()
             # The builder holds its own account on the broker, and nothing with which it could speak as the hub.
             assert not any(PASSWORD in path.read_text(errors="replace") for path in files_below(tmp_path / "oak"))
@@ -75,6 +76,20 @@ def completed(farm: RunningFarm) -> set[str]:
     builds = requests.get(f"{farm.hub_url}/api/v1/builds/", timeout=10).json()["results"]
     assert {build["source_name"] for build in builds if build["status"] == "failed"} <= {"broken"}
     return {build["source_name"] for build in builds if build["status"] == "completed"}
+
+
+def check_measures(farm: RunningFarm) -> None:
+    """What the builder measured has come through to whoever asks about a build, and to its recipe."""
+    builds = requests.get(f"{farm.hub_url}/api/v1/builds/?status=completed", timeout=10).json()["results"]
+    for row in builds:
+        build = requests.get(f"{farm.hub_url}/api/v1/builds/{row['id']}/", timeout=10).json()
+        attempt = build["attempts"][0]
+        assert attempt["memory_method"] in {"cgroup", "cgroup-v1", "processes"}
+        assert 2**18 < attempt["memory_peak"] < 2**33
+        assert 2**12 < attempt["disk_peak"] < 2**33
+        [demand] = requests.get(f"{farm.hub_url}/api/v1/recipes/{row['recipe']}/", timeout=10).json()["demands"]
+        assert demand["taken"] == {"memory": attempt["memory_peak"], "disk": attempt["disk_peak"]}
+        assert demand["learnt"]["memory"] > attempt["memory_peak"]
 
 
 def files_below(directory: Path) -> list[Path]:
