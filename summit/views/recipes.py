@@ -48,6 +48,7 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
         "run_needs": needs.get("run", []),
         "implied_needs": sorted(needs.get("implied", []), key=lambda need: (need.implied_by, need.capability)),
         "provides": _provides(recipe, published),
+        "most_pills": MOST_PILLS,
         "packages": _packages(recipe, published),
         "published": published,
         "builds": builds,

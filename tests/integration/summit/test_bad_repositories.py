@@ -59,6 +59,16 @@ def test_a_huge_recipe_is_refused_and_its_neighbour_read(repository: Repository,
     assert Recipe.objects.get(name="nano").release == 2
 
 
+def test_of_very_many_dependencies_a_page_shows_the_first(repository: Repository, tree: GitTree) -> None:
+    tree.write("z/zlib/stone.yaml", recipe_text("zlib", builddeps=[f"pkgconfig(x{number})" for number in range(450)]))
+    tree.commit()
+    assert refresh_repository(repository, at=AT).read == 1
+    text = page_of(Recipe.objects.get(name="zlib"))
+    assert "the first 400 of them" in text
+    assert text.count("pkgconfig(x") == 400
+    assert "<p>450</p>" in text
+
+
 def test_a_submodule_where_a_recipe_was_is_said_on_its_page(repository: Repository, tree: GitTree) -> None:
     shutil.rmtree(tree.path / "z/zlib")
     tree.git("add", "--all")
