@@ -2,6 +2,9 @@
 
 Version 2 gives the kill; memory, pids and cpuset come from version 2 or, where those still hold the controllers, from
 version 1. What cannot be had (no root, no delegation) is left out: the PID namespace still dies with its first process.
+
+In version 2 a group that holds processes cannot give its children controllers. Where this process's group was delegated
+to it (by systemd, `Delegate=yes`), all that is in it moves into a leaf below, once.
 """
 
 import contextlib
@@ -13,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAXIMUM_PROCESSES = 16384
+CONTROLLERS = ("memory", "pids", "cpuset")
+LEAF = "agent"  # takes the processes of a delegated group
 # Where hierarchies of version 1 hold them; nspawn mirrors its group into systemd's, which is to be left clean, too.
 _HIERARCHIES = {"memory", "pids", "cpuset", "name=systemd"}
+_MOVE_PATIENCE = 1.0  # seconds until a delegated group's processes have made way
 _KILL_PATIENCE = 5.0  # seconds until what is being killed must be gone
 
 
@@ -37,11 +43,36 @@ def _mounted() -> Iterator[tuple[str, Path]]:
             continue
         for controller in wanted & own.keys():
             with contextlib.suppress(ValueError):
-                yield controller, Path(mount_point) / Path(own[controller]).relative_to(mount_root)
+                path = Path(mount_point) / Path(own[controller]).relative_to(mount_root)
+                is_leaf = controller == "" and path.name == LEAF and _is_delegated(path.parent)
+                yield controller, path.parent if is_leaf else path
 
 
 def _parents() -> dict[str, Path]:
     return {controller: path for controller, path in _mounted() if os.access(path, os.W_OK)}
+
+
+def _is_delegated(directory: Path) -> bool:
+    """Says whether systemd left a group to us; it says so in an attribute, which one depends on its version."""
+    for name in ("user.delegate", "trusted.delegate"):
+        with contextlib.suppress(OSError):
+            if os.getxattr(directory, name) == b"1":
+                return True
+    return False
+
+
+def _give_controllers(parent: Path) -> None:
+    """Lets groups below `parent` have controllers; its own processes make way where it was delegated."""
+    deadline = time.monotonic() + _MOVE_PATIENCE
+    while _is_delegated(parent) and time.monotonic() < deadline:
+        processes = (parent / "cgroup.procs").read_text().split()
+        if not processes:
+            break
+        (parent / LEAF).mkdir(exist_ok=True)
+        for process in processes:  # some fork meanwhile, and some end
+            _write(parent / LEAF / "cgroup.procs", process)
+    for controller in CONTROLLERS:
+        _write(parent / "cgroup.subtree_control", f"+{controller}")
 
 
 def _write(path: Path, text: str) -> bool:
@@ -64,6 +95,8 @@ class Group:
         cls.of(name).remove()
         made = {}
         for controller, parent in _parents().items():
+            if controller == "":
+                _give_controllers(parent)
             directory = parent / name
             try:
                 directory.mkdir()
@@ -128,7 +161,6 @@ def _limit(controller: str, parent: Path, directory: Path, memory_limit: int, cp
     """Sets what the controller is for; says whether the group is worth keeping."""
     cpu_list = ",".join(str(cpu) for cpu in cpus)
     if controller == "":
-        _write(parent / "cgroup.subtree_control", "+memory +pids +cpuset")
         if memory_limit and _write(directory / "memory.max", str(memory_limit)):
             _write(directory / "memory.oom.group", "0")
         _write(directory / "pids.max", str(MAXIMUM_PROCESSES))
