@@ -187,7 +187,9 @@ def _store(
     stone = Stone.objects.filter(channel=channel, sha256=artefact.sha256).first()
     if stone is None:
         path, uri = pool_path(meta), package_uri(meta)
-        if Stone.objects.filter(channel=channel, pool_path=path).exists():
+        if not Stone.objects.filter(channel=channel, pool_path=path).exists():
+            _clear_stray(channel_dir(channel.name) / path, artefact)
+        else:
             uri = uri.removesuffix(path) + pool.fallback_path(path, artefact.sha256)
             path = pool.fallback_path(path, artefact.sha256)
         record = encode_entry(meta, uri=uri, sha256=artefact.sha256, size=artefact.size)
@@ -207,3 +209,10 @@ def _store(
     stone.pruned_at = None
     pool.store(directory / artefact.name, channel_dir(channel.name) / stone.pool_path, sha256=artefact.sha256)
     return stone
+
+
+def _clear_stray(place: Path, artefact: ArtefactInfo) -> None:
+    """Removes another file from a place that no row claims: a process died between storing it and its row."""
+    if place.exists() and pool.hash_file(place) != artefact.sha256:
+        log.warning("%s is in the pool and in no row: it gives way", place)
+        place.unlink()

@@ -1,5 +1,6 @@
 """An import through the door: ordered, fetched over HTTP, verified, published, reported, acknowledged."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from serpent_infra.formats.dependency import Capability
+from serpent_infra.formats.root_index import pool_path
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
 from tests.factories.vessel import AT, artefact, later, make_meta, make_order, make_stone, make_stream
 from tests.fakes.builder import Builder
 from tests.ringing import bells_of
-from vessel import intake, interfaces
+from vessel import intake, interfaces, pool
 from vessel.check import findings
 from vessel.interfaces import ImportOrder, ImportReport, ImportStatus
 from vessel.locks import channel_lock, import_lock
@@ -211,6 +213,20 @@ def test_an_import_left_in_the_middle_is_gone_on_with(builder: Builder, stones: 
     Import.objects.get().start(at=AT)
     intake.process(reference=order.reference, clock=lambda: later(1))
     assert interfaces.import_report(reference=order.reference).status is ImportStatus.PUBLISHED
+
+
+def test_a_file_of_the_pool_that_no_row_claims_gives_way(builder: Builder, stones: Path, public_dir: Path) -> None:
+    """A process died between storing a stone and its row, and the import was given up; the next build differs."""
+    make_stream()
+    order = order_from(builder, make_stone(stones, content=b"the second build"))
+    [file] = order.files
+    stray = public_dir / "main" / pool_path(make_meta())
+    stray.parent.mkdir(parents=True)
+    (before := stones / "before").mkdir()
+    shutil.copy(make_stone(before, content=b"the first build"), stray)
+    assert run(order).status is ImportStatus.PUBLISHED
+    assert pool.hash_file(stray) == file.sha256
+    assert list(findings(Channel.objects.get())) == []
 
 
 def test_an_import_in_other_hands_is_left_alone(builder: Builder, stones: Path) -> None:
