@@ -1,13 +1,14 @@
 """What one task's transition means for others: each function is one transaction and touches direct dependants only."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from summit import dispatch, doorbell, ordering, surprises
-from summit.models import BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
+from summit import dispatch, doorbell, ordering, rebuilding, surprises
+from summit.models import AttemptRef, BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
 from summit.needs import BlockReason
 from summit.states import MOVING, IllegalTransition, SubmissionStatus, TaskStatus
 
@@ -59,18 +60,36 @@ def cancel(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str
 def retry(task: BuildTask, *, actor: "User | None", at: datetime, sentence: str = "") -> None:
     """Opens a failed or cancelled task once more and frees what it blocked.
 
-    Raises `IllegalTransition`, also when another build of the same recipe and profile is open.
+    Raises `IllegalTransition`, also when another build of the same recipe and profile is open, when the submission was
+    not accepted, and when the stream has something newer.
     """
     try:
         with transaction.atomic():
+            ending = list(task.attempts.unsettled().select_for_update())  # before the profile, as who settles them
             ordering.lock(task.profile)
             _check_campaign(task)
-            task.retry(at=at, actor=actor, sentence=sentence)
+            open_anew(task, ending, actor=actor, at=at, sentence=sentence)
             ordering.reorder(task.profile, campaign=task.campaign, at=at)
             _tell_campaign(task, is_asked=True)
     except IntegrityError as error:
         raise IllegalTransition(f"another build of {task.source_name} for {task.profile} is open already") from error
     task.refresh_from_db()
+
+
+def open_anew(
+    task: BuildTask, ending: Iterable[AttemptRef], *, actor: "User | None", sentence: str, at: datetime
+) -> None:
+    """Opens a task once more and lets go of its attempts that are being ended still; the profile is locked.
+
+    Nobody waits for these: the build may go to another slot at once, and what they bring is dropped.
+    """
+    submission = Submission.objects.get(pk=task.submission_id)
+    if submission.status != SubmissionStatus.ACCEPTED:  # a cancel and a retry are no way round the review
+        raise IllegalTransition(f"the submission of {task} is {submission.get_status_display().lower()}")
+    rebuilding.number_anew(task)
+    task.retry(at=at, actor=actor, sentence=sentence)
+    for attempt in ending:
+        attempt.settle(outcome="cancelled", failure_message="the build was ordered once more", at=at)
 
 
 def _check_campaign(task: BuildTask) -> None:

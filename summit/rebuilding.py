@@ -99,6 +99,24 @@ def rebuild_submission(
     )
 
 
+def number_anew(task: BuildTask) -> None:
+    """Gives a task a build release that its stream, which may have moved on, does not have yet.
+
+    Raises `IllegalTransition` where the stream offers a newer release: what is built could not be published.
+    """
+    stream = publishing.stream_of(task.profile, task.campaign)
+    place = f"{task.profile.channel}/{task.stream}"
+    newest = max((release for name, release in stream.build_releases if name == task.source_name), default=0)
+    if newest > task.release:
+        raise IllegalTransition(f"{place} offers release {newest} of {task.source_name} already")
+    if stream.build_releases.get((task.source_name, task.release), 0) >= task.build_release:
+        same = BuildTask.objects.filter(profile=task.profile, recipe=task.recipe_id, release=task.release)
+        latest = same.aggregate(latest=Max("build_release"))["latest"]
+        offered = stream.build_releases[task.source_name, task.release]
+        task.build_release = 1 + max(latest, offered)
+        BuildTask.objects.filter(pk=task.pk).update(build_release=task.build_release)
+
+
 def build_releases(profile: Profile, recipes: list[Recipe], stream: publishing.Stream) -> Mapping[int, int]:
     """Gives by recipe the build release that is newer than any of its release, published or ordered before."""
     rows = BuildTask.objects.filter(profile=profile, recipe__in=recipes).order_by()

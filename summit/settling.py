@@ -55,6 +55,8 @@ def _settle_attempt(attempt: UUID, status: dispatch.AttemptStatus, *, at: dateti
     reference = _reference(attempt)
     if reference is not None and reference.settled_at is None:
         _settle(reference, status, at=at)
+    elif reference is not None and not reference.import_reference:
+        dispatch.release(attempt, at=at)  # it was let go before it ended
     dispatch.acknowledge(attempt, at=at)
 
 

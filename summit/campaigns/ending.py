@@ -57,7 +57,9 @@ def finish(campaign: Campaign, *, at: datetime) -> None:
     try:
         merged = publishing.merge(campaign, who=who, why=why, at=at)
     except publishing.StreamUnfit as error:
-        campaign.fail_to_publish(problem=str(error), at=at)
+        with suppress(IllegalTransition):  # another worker found the same
+            campaign.fail_to_publish(problem=str(error), at=at)
+        campaign.refresh_from_db()
         return
     sentence = f"published in version {merged.version}"
     if merged.kept:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Count, Max, Sum
 
-from summit import ordering
+from summit import lifecycle, ordering
 from summit.campaigns.preview import makespan, slots_for
-from summit.models import BuildTask, Campaign
+from summit.models import AttemptRef, BuildTask, Campaign
 from summit.states import IN_PROGRESS, MOVING, RETRYABLE, CampaignStatus, IllegalTransition, TaskStatus
 
 if TYPE_CHECKING:
@@ -104,13 +104,16 @@ def settle(campaign: Campaign, *, at: datetime) -> None:
 def retry_failed(campaign: Campaign, *, actor: "User", at: datetime) -> int:
     """Opens all its failed and cancelled builds once more and says how many; raises `IllegalTransition`."""
     with transaction.atomic():
+        ended = AttemptRef.objects.unsettled().filter(task__campaign=campaign, task__status__in=RETRYABLE)
+        ending = list(ended.select_for_update(of=("self",)))  # before the profile, as who settles them
         ordering.lock(campaign.profile)
         campaign.refresh_from_db()
         if not campaign.takes_builds:
             raise IllegalTransition(f"the campaign is {campaign.get_status_display().lower()}")
         tasks = list(BuildTask.objects.filter(campaign=campaign, status__in=RETRYABLE).order_by("pk"))
         for task in tasks:
-            task.retry(at=at, actor=actor, sentence="all that failed, once more")
+            own = [attempt for attempt in ending if attempt.task_id == task.pk]
+            lifecycle.open_anew(task, own, actor=actor, sentence="all that failed, once more", at=at)
         if tasks:
             ordering.reorder(campaign.profile, campaign=campaign, at=at)
     settle(campaign, at=at)

@@ -64,14 +64,21 @@ def start(campaign: Campaign, *, actor: "User", at: datetime) -> None:
 def begin(campaign: Campaign, *, at: datetime) -> None:
     """Makes the stream and the builds of a campaign that is starting; where it cannot, it is a draft that says why."""
     try:
+        _begin(campaign, at=at)
+    except IllegalTransition:  # it was abandoned, or another worker has begun it
+        # What was made here after that one had cleared up is cleared up once more.
+        Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.ABANDONED).update(dropped_at=None)
+        campaign.refresh_from_db()
+
+
+def _begin(campaign: Campaign, *, at: datetime) -> None:
+    try:
         publishing.branch(campaign, at=at)
         with transaction.atomic():
             ordering.lock(campaign.profile)
             _make(campaign, at=at)
     except (publishing.StreamUnfit, BadArgument) as error:
         campaign.fail_to_start(problem=str(error), at=at)
-    except IllegalTransition:  # it was abandoned, or another worker has begun it
-        campaign.refresh_from_db()
 
 
 def _make(campaign: Campaign, *, at: datetime) -> None:

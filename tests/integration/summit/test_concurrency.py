@@ -161,7 +161,7 @@ def test_a_crowd_of_hub_processes_brings_a_whole_farm_to_its_end(
                 partial(hub_process, listen, partial(world.hub, hub.sweep)),
                 partial(hub_process, listen, partial(world.hub, sweep_attempts)),
                 partial(hub_process, partial(world.hub, sweep_imports), listen),
-                partial(hub_process, world.person_acts, world.push, listen, listen, listen),
+                partial(hub_process, world.people.act, world.people.push, listen, listen, listen),
             ]
         )
     assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]

@@ -16,6 +16,7 @@ from serpent_infra.formats.dependency import Capability
 from serpent_infra.wire.builders import Hello
 from serpent_infra.wire.orders import BuildOrder, RenewRequest
 from serpent_infra.wire.reports import ArtefactInfo, BuildReport, Failure, FailureKind, Outcome
+from summit.models import AttemptRef
 from tests.factories.avalanche import make_builder, make_sample
 from tests.factories.vessel import artefact, make_meta, make_stone
 from tests.integration.summit.storm.weather import CALM, Clock, Fate
@@ -43,6 +44,7 @@ class Machine:
     jobs: dict[int, Job | None]
     is_up: bool = True
     kept: dict[UUID, tuple[ArtefactInfo, ...]] = field(default_factory=dict)
+    burnt: set[UUID] = field(default_factory=set)
 
 
 class Fleet:
@@ -56,10 +58,12 @@ class Fleet:
         self.directory = directory
         self.provides = provides
         self.machines: dict[str, Machine] = {}
+        self.rows: dict[str, Builder] = {}
+        self.orders: dict[UUID, BuildOrder] = {}
         self.missing: list[str] = []  # what vessel asked for after the builder was told to drop it
 
     def add(self, name: str, slots: int) -> None:
-        make_builder(name, slots=slots, at=self.clock.now())
+        self.rows[name] = make_builder(name, slots=slots, at=self.clock.now())
         disk = self.directory / name
         disk.mkdir(parents=True)
         self.machines[name] = Machine(name, disk, dict.fromkeys(range(slots)))
@@ -94,6 +98,7 @@ class Fleet:
         if isinstance(answer, Exception):
             self._greet(machine, (slot,))
         elif answer is not None:
+            self.orders[attempt] = answer.order
             machine.jobs[slot] = Job(answer.order, answer.lease.epoch, self.random.randrange(1, 5))
         return True
 
@@ -102,13 +107,14 @@ class Fleet:
         for machine in self.machines.values():
             if not machine.is_up:
                 continue
-            builder = Builder.objects.get(name=machine.name)
+            builder = self.rows[machine.name]
             builder.note_seen(at=self.clock.now())
             HostSample.objects.record(builder=builder, sample=make_sample(), at=self.clock.now())
             for slot, job in machine.jobs.items():
                 if job is not None and self._is_done(machine, job):
                     machine.jobs[slot] = None
-            self._drop(machine, builder)
+            if machine.kept:
+                self._drop(machine, builder)
 
     def crash(self) -> None:
         """Kills a machine and all its builds."""
@@ -123,12 +129,41 @@ class Fleet:
                 machine.is_up = True
                 self._greet(machine, tuple(machine.jobs))
 
+    def burn(self) -> None:
+        """Loses the disk of a machine with all that was built there, as when it is set up anew."""
+        self.crash()
+        for machine in self.machines.values():
+            if not machine.is_up:
+                machine.burnt |= set(machine.kept)
+                for attempt in list(machine.kept):
+                    self._forget(machine, attempt)
+
+    def drain(self) -> None:
+        self.random.choice(list(self.rows.values())).drain()
+
+    def resume(self) -> None:
+        for builder in self.rows.values():
+            builder.resume()
+
     def recover(self) -> None:
+        self.resume()
         for machine in self.machines.values():
             machine.is_up = True
 
+    def check_orders(self) -> None:
+        """Holds at any time: what was built is the commit that its task names, as it names it."""
+        tasks = {
+            row.attempt: row.task
+            for row in AttemptRef.objects.filter(attempt__in=self.orders).select_related("task__recipe")
+        }
+        for attempt, order in self.orders.items():
+            task = tasks[attempt]
+            built = order.source.commit, order.source_name, order.version, order.release, order.build_release
+            wanted = task.commit, task.source_name, task.version, task.release, task.build_release
+            assert built == wanted, f"{task} was ordered as {built}"
+
     def _greet(self, machine: Machine, slots: tuple[int, ...]) -> None:
-        builder = Builder.objects.get(name=machine.name)
+        builder = self.rows[machine.name]
         self._call(lambda: leases.greet(builder, Hello(idle_slots=slots), at=self.clock.now()))
 
     def _is_done(self, machine: Machine, job: Job) -> bool:
@@ -203,7 +238,8 @@ class Fleet:
         if not machine.is_up or self.random.random() < self.weather.unreachable:
             raise FetchFailed(f"{file.name}: the builder cannot be reached")
         if not source.is_file():
-            self.missing.append(f"{attempt} on {name}")
+            if UUID(attempt) not in machine.burnt:
+                self.missing.append(f"{attempt} on {name}")
             raise FetchFailed(f"{file.name}: the builder answers 404")
         target = directory / file.name
         shutil.copy(source, target)

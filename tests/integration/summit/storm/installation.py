@@ -2,18 +2,20 @@
 
 from pathlib import Path
 from random import Random
-from typing import Self
+from typing import IO, Self
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 
 from avalanche import enrolment
 from serpent_infra import bells
 from serpent_infra.wire.reports import ArtefactInfo
 from summit import dispatch, publishing
+from tests.integration.summit.storm.weather import Died
 from tests.integration.summit.storm.world import World
-from vessel import intake, tree
+from vessel import intake, locks, tree
 from vessel.models import Version
 
 
@@ -52,4 +54,26 @@ def install(world: World, monkeypatch: pytest.MonkeyPatch, directory: Path) -> N
         write_history(version)
 
     monkeypatch.setattr(tree, "write_history", write)
+    _interrupt(world, monkeypatch)
     publishing.forget()
+
+
+def _interrupt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets others act before a transaction begins; who would wait for a lock of the one they overtook is killed."""
+    enter, locked = transaction.Atomic.__enter__, locks._locked
+
+    def begin(block: transaction.Atomic) -> None:
+        if not connection.in_atomic_block:
+            world.fate.pause()
+        enter(block)
+
+    def lock(path: Path, *, wait: bool) -> IO[str]:
+        try:
+            return locked(path, wait=wait and not world.fate.is_meanwhile)
+        except locks.Busy as error:
+            if not wait:
+                raise
+            raise Died from error
+
+    monkeypatch.setattr(transaction.Atomic, "__enter__", begin)
+    monkeypatch.setattr(locks, "_locked", lock)

@@ -28,10 +28,19 @@ class Weather:
     unanswered: float = 0.0  # that it arrives, and the answer is lost
     disk: float = 0.0  # that the hub cannot write an index
     build: float = 0.0  # that a build fails, by anybody's fault
+    interrupted: float = 0.0  # that others act between two transactions of a process
 
 
 STORM = Weather(
-    death=0.2, deaf_death=0.05, lost=0.15, doubled=0.15, unreachable=0.05, unanswered=0.08, disk=0.03, build=0.2
+    death=0.2,
+    deaf_death=0.05,
+    lost=0.15,
+    doubled=0.15,
+    unreachable=0.05,
+    unanswered=0.08,
+    disk=0.03,
+    build=0.2,
+    interrupted=0.25,
 )
 CALM = Weather()
 
@@ -95,24 +104,34 @@ class Broker:
 
 
 class Fate:
-    """Runs pieces of the hub as processes that may be killed before any statement of theirs."""
+    """Runs pieces of the hub as processes: killed before any statement of theirs, overtaken between transactions."""
 
     longest = 60  # statements that a doomed process gets at most; most get far fewer
+    farthest = 12  # transactions after which a process is overtaken at the latest
 
     def __init__(self, random: Random, broker: Broker) -> None:
         self.random = random
         self.broker = broker
         self.weather = CALM
         self.deaths = 0
+        self.interruptions = 0
+        self.meanwhile: Callable[[], None] | None = None  # what others do then
+        self.is_meanwhile = False
+        self.until_interruption = -1  # transactions and lone statements; negative for never
 
     def run(self, deed: Callable[[], object]) -> bool:
         """Says whether the process came to its end."""
         is_doomed = self.random.random() < self.weather.death
         left = self.random.randrange(self.random.randrange(1, self.longest)) if is_doomed else None
         self.broker.is_deaf = self.random.random() < self.weather.deaf_death
+        if not self.is_meanwhile and self.weather.interrupted:
+            is_overtaken = self.random.random() < self.weather.interrupted
+            self.until_interruption = self.random.randrange(self.farthest) if is_overtaken else -1
 
         def statement(execute: Callable[..., object], *arguments: object) -> object:
             nonlocal left
+            if not connection.in_atomic_block:
+                self.pause()
             if left is not None:
                 if left == 0:
                     raise Died
@@ -127,4 +146,22 @@ class Fate:
             return False
         finally:
             self.broker.is_deaf = False
+            if not self.is_meanwhile:
+                self.until_interruption = -1
         return True
+
+    def pause(self) -> None:
+        """Comes between two transactions of a process: now and then others act there, on the rows as they are."""
+        if self.is_meanwhile or self.until_interruption < 0 or self.meanwhile is None:
+            return
+        self.until_interruption -= 1
+        if self.until_interruption >= 0:
+            return
+        own, is_deaf = connection.execute_wrappers, self.broker.is_deaf
+        self.is_meanwhile, connection.execute_wrappers = True, []
+        self.interruptions += 1
+        try:
+            self.meanwhile()
+        finally:
+            self.is_meanwhile, connection.execute_wrappers = False, own
+            self.broker.is_deaf = is_deaf
