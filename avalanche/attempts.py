@@ -83,6 +83,7 @@ def status_of(attempt: Attempt) -> AttemptStatus:
         memory_peak=attempt.memory_peak,
         disk_peak=attempt.disk_peak,
         memory_limit=attempt.slot.memory_limit,
+        owner=attempt.builder.owner_id or 0,
     )
 
 

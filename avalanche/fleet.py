@@ -124,4 +124,5 @@ def _free_slot(slot: Slot, one: Examined, *, is_idle: bool) -> FreeSlot:
         memory_limit=slot.memory_limit,
         disk_free=one.sample.disk_free if one.sample else 0,
         is_idle=is_idle,
+        owner=one.builder.owner_id or 0,
     )

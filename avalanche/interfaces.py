@@ -34,6 +34,7 @@ __all__ = [
     "UnknownAttempt",
     "acknowledge",
     "artefact_source",
+    "attempt_order",
     "attempt_status",
     "attempt_statuses",
     "cancel",
@@ -97,6 +98,11 @@ def acknowledge(*, attempt: UUID, at: datetime) -> None:
 def attempt_status(*, attempt: UUID) -> AttemptStatus:
     """Reads one attempt. Raises `UnknownAttempt`."""
     return _attempts.status_of(_attempts.get(attempt))
+
+
+def attempt_order(*, attempt: UUID) -> BuildOrder:
+    """Reads what was ordered of an attempt. Raises `UnknownAttempt`."""
+    return _attempts.get(attempt).order
 
 
 def attempt_statuses(*, attempts: list[UUID]) -> Mapping[UUID, AttemptStatus]:

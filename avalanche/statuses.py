@@ -35,6 +35,7 @@ class FreeSlot:
     memory_limit: int
     disk_free: int
     is_idle: bool = True
+    owner: int = 0  # the number of the person whose builder it is, 0 where it is nobody's in particular
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,7 @@ class AttemptStatus:
     memory_peak: int | None = None  # bytes that it held at once at most, once it has ended and where it was measured
     disk_peak: int | None = None
     memory_limit: int = 0  # of its slot in bytes, 0 for none
+    owner: int = 0  # of its builder, as `FreeSlot.owner`
 
     @property
     def is_open(self) -> bool:

@@ -30,6 +30,7 @@ class Ready:
     memory: int = 0
     disk: int = 0
     avoid: frozenset[str] = frozenset()
+    other_than: int | None = None  # an owner whose builders must not have it: they built it first
 
     @property
     def urgency(self) -> float:
@@ -48,6 +49,7 @@ class Slot:
     is_official: bool
     memory_limit: int = 0
     disk_free: int | None = None
+    owner: int = 0  # whose builder it is, 0 where it is nobody's in particular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +85,12 @@ class Pair:
 
 
 def may_meet(task: Ready, slot: Slot) -> bool:
-    """Says whether a slot may build a task at all: architecture, ISA level, trust for official builds, memory, disk."""
+    """Says whether a slot may build a task: architecture, ISA level, trust for official builds, owner, memory, disk."""
     return (
         task.architecture == slot.architecture
         and (not task.isa_level or task.isa_level in slot.isa_levels)
         and (slot.is_official or not task.is_official)
+        and (task.other_than is None or slot.owner != task.other_than)
         and (not slot.memory_limit or task.memory <= slot.memory_limit)
         and (slot.disk_free is None or task.disk <= slot.disk_free)
     )

@@ -9,6 +9,7 @@
     in-review, queued, blocked, building, verifying ──▶ cancelled
     failed, cancelled ── retry ──▶ queued
 
+Verifying, it is built a second time by a builder of another owner, more than once where the machines let one down.
 A queued task is ready when none of its needs is unmet. A blocked one cannot run until a person or a new commit acts.
 """
 
@@ -51,7 +52,7 @@ SOURCES: dict[TaskStatus, frozenset[TaskStatus]] = {
     | RETRYABLE,
     TaskStatus.BLOCKED: frozenset({TaskStatus.QUEUED, TaskStatus.BLOCKED}),
     TaskStatus.BUILDING: frozenset({TaskStatus.QUEUED}),
-    TaskStatus.VERIFYING: frozenset({TaskStatus.BUILDING}),
+    TaskStatus.VERIFYING: frozenset({TaskStatus.BUILDING, TaskStatus.VERIFYING}),
     TaskStatus.PUBLISHING: frozenset({TaskStatus.BUILDING, TaskStatus.VERIFYING}),
     TaskStatus.COMPLETED: frozenset({TaskStatus.PUBLISHING}),
     TaskStatus.FAILED: frozenset({TaskStatus.QUEUED, TaskStatus.BLOCKED}) | IN_PROGRESS,

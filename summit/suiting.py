@@ -89,6 +89,13 @@ def _requirements(task: Ready, learnt: Room) -> list[tuple[Callable[[Slot], bool
             ),
         ),
         (
+            lambda slot: task.other_than is None or slot.owner != task.other_than,
+            lambda left: (
+                f"needs a builder of another owner to build it a second time, and all {len(left)} slots that could "
+                "take it are of the owner whose builder built it"
+            ),
+        ),
+        (
             lambda slot: memory_of(slot) >= task.memory,
             lambda left: (
                 f"needs {_about(task.memory, learnt.memory)} of memory, and the largest slot has "

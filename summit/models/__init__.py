@@ -4,7 +4,7 @@ from summit.models.campaigns import Campaign, CampaignEvent, CampaignKind
 from summit.models.controls import Control, ControlEvent
 from summit.models.edges import TaskEdge
 from summit.models.events import SHORTAGES, AttemptRef, TaskEvent
-from summit.models.profiles import Profile, Remote
+from summit.models.profiles import Profile, Remote, VerificationPolicy
 from summit.models.projects import Project
 from summit.models.recipes import Dependency, Provider, Recipe
 from summit.models.releases import Release
@@ -12,6 +12,7 @@ from summit.models.repositories import Repository
 from summit.models.shares import Requirement, Share
 from summit.models.submissions import Review, Submission, Verdict
 from summit.models.tasks import BuildTask, Purpose
+from summit.models.verifications import Finding, Verification
 from summit.models.webhooks import Delivery, DeliveryOutcome, Webhook
 from summit.needs import BlockReason, EdgeKind, Usage
 
@@ -29,6 +30,7 @@ __all__ = [
     "DeliveryOutcome",
     "Dependency",
     "EdgeKind",
+    "Finding",
     "Profile",
     "Project",
     "Provider",
@@ -45,5 +47,7 @@ __all__ = [
     "TaskEvent",
     "Usage",
     "Verdict",
+    "Verification",
+    "VerificationPolicy",
     "Webhook",
 ]

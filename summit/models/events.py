@@ -67,6 +67,7 @@ class AttemptRef(models.Model):
     memory_limit = models.PositiveBigIntegerField(default=0)  # bytes that its slot had, 0: no limit
     disk_peak = models.PositiveBigIntegerField(null=True, blank=True)
     import_reference = models.CharField(max_length=64, blank=True)
+    is_second = models.BooleanField(default=False)  # it is to build what another attempt of the task built
 
     objects = AttemptRefQuerySet.as_manager()
 
@@ -86,7 +87,9 @@ class AttemptRef(models.Model):
         return f"attempt {self.number} on {self.builder}"
 
     @classmethod
-    def make(cls, *, task: BuildTask, attempt: UUID, builder: str, slot: int, at: datetime) -> "AttemptRef":
+    def make(
+        cls, *, task: BuildTask, attempt: UUID, builder: str, slot: int, at: datetime, is_second: bool = False
+    ) -> "AttemptRef":
         """Notes the try that a task was just started for."""
         return cls.objects.create(
             task=task,
@@ -96,6 +99,7 @@ class AttemptRef(models.Model):
             builder=builder,
             slot=slot,
             created_at=at,
+            is_second=is_second,
         )
 
     def settle(

@@ -12,6 +12,13 @@ from summit.models.projects import Project
 from summit.models.tasks import Purpose
 
 
+class VerificationPolicy(models.TextChoices):
+    """Which builds are made a second time, by a builder of another owner, before they are published."""
+
+    NONE = "none", "None"
+    EVERY_BUILD = "every-build", "Every build"
+
+
 class ProfileQuerySet(models.QuerySet["Profile"]):
     """Finds profiles."""
 
@@ -46,6 +53,12 @@ class Profile(models.Model):
         default=True,
         help_text="The first official build of a release fails where it is not what the recipe's manifest promises.",
     )
+    verification = models.CharField(
+        max_length=16,
+        choices=VerificationPolicy,
+        default=VerificationPolicy.NONE,
+        help_text="Whether a builder of another owner must build the same, bit for bit, before it is published.",
+    )
     is_paused = models.BooleanField(default=False, help_text="Nothing is dispatched for it while it is set.")
     plan_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     planned_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -59,6 +72,11 @@ class Profile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project.slug}/{self.name}"
+
+    @property
+    def verifies_builds(self) -> bool:
+        """Says whether what is built for it is built a second time before it is published."""
+        return self.verification != VerificationPolicy.NONE
 
     def base_capabilities(self) -> frozenset[Capability]:
         """Reads `base_provides`; a text that is no capability counts for nothing."""

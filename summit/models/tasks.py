@@ -14,6 +14,7 @@ from django.urls import reverse
 from summit import permissions
 from summit.models import moves, urgency
 from summit.models.demands import Demanding
+from summit.models.verifying import Verifying
 from summit.needs import BlockReason
 from summit.states import (
     GIVEN_UP_FROM,
@@ -112,7 +113,7 @@ class BuildTaskQuerySet(models.QuerySet["BuildTask"]):
         return self.select_related("recipe__repository__project", "profile__project", "submission", "campaign")
 
 
-class BuildTask(Demanding):
+class BuildTask(Verifying, Demanding):
     """A wanted build; name, version and release are copies, so that it says for ever what was asked for.
 
     `blockers` counts unmet hard needs. `priority` is the length in seconds of the longest chain that waits for it, its

@@ -51,6 +51,7 @@ tasks = st.lists(
         memory=st.integers(0, 4),
         disk=st.integers(0, 4),
         avoid=st.frozensets(st.sampled_from(["b1", "b2"])),
+        other_than=st.none() | st.integers(0, 2),
     ),
     unique_by=lambda ready: ready.key,
     max_size=12,
@@ -65,6 +66,7 @@ slots = st.lists(
         is_official=st.booleans(),
         memory_limit=st.integers(0, 4),
         disk_free=st.none() | st.integers(0, 4),
+        owner=st.integers(0, 2),
     ),
     unique_by=lambda free: (free.builder, free.index),
     max_size=8,
@@ -97,6 +99,7 @@ def test_no_slot_and_no_task_is_given_twice_and_none_that_must_not_meet(
         assert task.architecture == slot.architecture
         assert task.isa_level in {"", *slot.isa_levels}
         assert slot.is_official or not task.is_official
+        assert slot.owner != task.other_than, "nobody builds a second time what they built themselves"
         assert slot.memory_limit == 0 or task.memory <= slot.memory_limit
         assert slot.disk_free is None or task.disk <= slot.disk_free
         if slot.builder in task.avoid:
