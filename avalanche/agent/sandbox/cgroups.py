@@ -43,9 +43,9 @@ def _mounted() -> Iterator[tuple[str, Path]]:
             continue
         for controller in wanted & own.keys():
             with contextlib.suppress(ValueError):
-                path = Path(mount_point) / Path(own[controller]).relative_to(mount_root)
-                is_leaf = controller == "" and path.name == LEAF and _is_delegated(path.parent)
-                yield controller, path.parent if is_leaf else path
+                place = Path(mount_point) / Path(own[controller]).relative_to(mount_root)
+                is_leaf = controller == "" and place.name == LEAF and _is_delegated(place.parent)
+                yield controller, place.parent if is_leaf else place
 
 
 def _parents() -> dict[str, Path]:
