@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,6 +189,31 @@ def test_a_task_is_not_sent_straight_back_to_the_builder_it_crashed_while_anothe
     assert pair([crashed], [slot(0)], fleet=Fleet(busy=[slot(0, "b2")])) == []
     unfit = slot(0, "b2", architecture="aarch64")
     assert pair([crashed], [slot(0)], fleet=Fleet(busy=[unfit]))[0].slot.builder == "b1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "unfit"),
+    [
+        ({}, {"architecture": "aarch64"}),
+        ({"isa_level": "x86_64-v3x"}, {}),
+        ({}, {"is_official": False}),
+        ({"other_than": "ada"}, {"owner": "ada"}),
+        ({"memory": 8}, {"memory_limit": 4}),
+        ({"disk": 8}, {"disk_free": 4}),
+    ],
+    ids=["architecture", "level", "trust", "owner", "memory", "disk"],
+)
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_nobody_waits_for_another_builder_that_may_not_take_it_either(
+    asked: dict[str, object], unfit: dict[str, object], *, is_busy: bool
+) -> None:
+    crashed = task(1, avoid=frozenset({"b1"}), **asked)
+    own = slot(0, isa_levels=frozenset({"x86_64", "x86_64-v3x"}))
+    other = slot(0, "b2", **unfit)
+    free, busy = ([own], [other]) if is_busy else ([own, other], [])
+    assert pair([crashed], free, fleet=Fleet(busy=busy)) == [Pair(1, own)]
+    fit = replace(own, builder="b3")
+    assert pair([crashed], free, fleet=Fleet(busy=[*busy, fit])) == [], "but for one that may it does"
 
 
 def test_a_share_without_a_slot_goes_before_one_that_holds_some() -> None:
