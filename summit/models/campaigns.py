@@ -140,7 +140,8 @@ class Campaign(models.Model):
 
     def run(self, *, left_out: list[tuple[str, str]], sentence: str, at: datetime) -> None:
         """Notes that its builds are made and its stream stands."""
-        self._move(CampaignStatus.RUNNING, {"left_out": left_out}, at=at, sentence=sentence)
+        changes = {"left_out": left_out}
+        self._move(CampaignStatus.RUNNING, changes, {CampaignStatus.STARTING}, at=at, sentence=sentence)
 
     def fail_to_start(self, *, problem: str, at: datetime) -> None:
         """Makes it a draft again, which says why it could not start."""

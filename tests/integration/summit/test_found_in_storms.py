@@ -168,6 +168,17 @@ def test_a_worker_that_comes_late_to_a_campaign_changes_nothing(world: World) ->
     world.check_rest()
 
 
+def test_a_worker_that_starts_what_rests_already_starts_nothing(world: World) -> None:
+    world.calm()
+    late = campaign_of(world)
+    world.calm()
+    assert Campaign.objects.get().status == CampaignStatus.READY
+    advance.advance(late, at=world.clock.now())
+    assert late.status == CampaignStatus.READY
+    assert (late.tasks.count(), late.events.count()) == (1, 4)
+    world.check_rest()
+
+
 def test_all_that_failed_of_a_campaign_is_ordered_once_more_while_it_is_being_ended(world: World) -> None:
     world.calm()
     campaign_of(world)

@@ -16,7 +16,7 @@ S = CampaignStatus
 # by name: the target, the statuses it may come from, and what is given along
 TRANSITIONS: dict[str, tuple[CampaignStatus, set[CampaignStatus], dict[str, object]]] = {
     "order_start": (S.STARTING, {S.DRAFT}, {"sentence": "go"}),
-    "run": (S.RUNNING, {S.STARTING, S.READY}, {"left_out": [], "sentence": "go"}),
+    "run": (S.RUNNING, {S.STARTING}, {"left_out": [], "sentence": "go"}),
     "fail_to_start": (S.DRAFT, {S.STARTING}, {"problem": "no"}),
     "rest": (S.READY, {S.RUNNING}, {"sentence": "rest"}),
     "go_on": (S.RUNNING, {S.READY}, {"sentence": "go"}),
