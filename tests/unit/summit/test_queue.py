@@ -113,6 +113,27 @@ def test_only_what_is_published_is_staged_and_only_within_a_cycle(graph: Graph) 
 
 
 @given(graphs)
+def test_exactly_what_is_published_within_a_cycle_is_staged_and_only_what_nothing_breaks_is_blocked(
+    graph: Graph,
+) -> None:
+    size, wanted, published, _ = graph
+    _, found = solve((size, wanted, published, set()))
+    others = {(task, needs) for task, needs in wanted if task != needs}
+
+    def grouped(edges: set[tuple[int, int]]) -> list[set[int]]:
+        successors = {task: [needs for other, needs in sorted(edges) if other == task] for task in range(size)}
+        return [set(group) for group in components(successors)]
+
+    place = {key: number for number, group in enumerate(grouped(others)) for key in group}
+    broken = {(task, needs) for task, needs in others if place[task] == place[needs] and needs in published}
+    assert pairs(found, EdgeKind.STAGED) == broken
+    assert pairs(found) == others - broken
+    unbroken = {frozenset(group) for group in grouped(others - broken) if len(group) > 1}
+    blocked = {frozenset(block.about) for block in found.blocks.values() if block.reason is BlockReason.CYCLE}
+    assert {group for group in blocked if len(group) > 1} == unbroken
+
+
+@given(graphs)
 def test_a_task_outlives_all_that_wait_for_it_in_priority(graph: Graph) -> None:
     nodes, found = solve(graph)
     for task, needs in pairs(found):
