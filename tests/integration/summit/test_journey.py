@@ -6,7 +6,7 @@ import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from serpent_infra.wire.reports import FailureKind
-from summit import dispatch, doorbell, lifecycle, planning, settling
+from summit import dispatch, doorbell, lifecycle, planning, retrying, settling
 from summit.models import AttemptRef, BuildTask, Profile, Repository, TaskEdge
 from summit.needs import EdgeKind
 from summit.states import IllegalTransition, TaskStatus
@@ -143,7 +143,7 @@ def test_an_infrastructure_failure_is_tried_again_on_another_builder_with_a_paus
     planning.plan(profile, at=AT)
     at = AT
     builders = []
-    for _ in range(settling.INFRASTRUCTURE_RETRIES + 1):
+    for _ in range(retrying.INFRASTRUCTURE_RETRIES + 1):
         assert dispatch.dispatch(at=at) == 1
         order = fleet.order_for("zlib")
         builders.append(fleet.attempts[order.attempt].builder)
@@ -231,23 +231,6 @@ def test_a_slot_taken_meanwhile_leaves_the_task_in_the_queue(
     assert not AttemptRef.objects.exists()
 
 
-def test_a_newer_commit_takes_the_place_of_a_waiting_task_and_of_what_it_blocked(
-    profile: Profile, repository: Repository, fleet: FakeFleet
-) -> None:
-    zlib = make_recipe(repository, "zlib", provides=["pkgconfig(zlib)"])
-    make_recipe(repository, "libpng", needs=["pkgconfig(zlib)"])
-    planning.plan(profile, at=AT)
-    old = task_of("zlib")
-    release_again(zlib)
-    assert planning.plan(profile, at=AT).superseded == 1
-    old.refresh_from_db()
-    new = task_of("zlib")
-    assert (old.status, old.superseded_by) == (TaskStatus.SUPERSEDED, new)
-    [edge] = TaskEdge.objects.unmet()
-    assert edge.needs == new
-    assert fleet.orders == {}
-
-
 def test_a_newer_commit_waits_for_the_running_build_of_the_older(
     profile: Profile, repository: Repository, fleet: FakeFleet, vessel: FakeRepository
 ) -> None:
@@ -261,20 +244,6 @@ def test_a_newer_commit_waits_for_the_running_build_of_the_older(
     assert Profile.objects.plan_overdue().exists(), "the end of the older asks for a plan"
     assert planning.plan(profile, at=AT).created == 1
     assert task_of("zlib").reason == "update from 1.0-1"
-
-
-def test_a_failed_commit_is_not_asked_for_again_but_the_next_one_is(
-    profile: Profile, repository: Repository, fleet: FakeFleet
-) -> None:
-    zlib = make_recipe(repository, "zlib")
-    fleet.add_slots()
-    planning.plan(profile, at=AT)
-    lifecycle.fail(task_of("zlib"), kind="phase", problem="no", at=AT)
-    assert planning.plan(profile, at=AT).created == 0
-    release_again(zlib)
-    assert planning.plan(profile, at=AT).created == 1
-    with pytest.raises(IllegalTransition, match="open already"):
-        lifecycle.retry(BuildTask.objects.get(status=TaskStatus.FAILED), actor=None, at=AT)
 
 
 def test_a_missing_dependency_blocks_before_it_takes_a_slot_until_something_provides_it(

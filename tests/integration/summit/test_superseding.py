@@ -4,7 +4,7 @@ import pytest
 
 from summit import dispatch, lifecycle, planning
 from summit.models import BuildTask, Profile, Provider, Recipe, Repository, Submission, TaskEdge, Verdict
-from summit.states import TaskStatus
+from summit.states import IllegalTransition, TaskStatus
 from tests.factories.summit import AT, make_profile, make_recipe, make_repository, make_user, release_again
 from tests.fakes.doors import FakeFleet, FakeRepository
 
@@ -69,6 +69,37 @@ def test_a_newer_commit_replaces_only_the_waiting_build_of_its_recipe_profile_an
     assert superseded.superseded_by == open_task("zlib", profile=profile)
     assert open_task("zlib", profile=second).release == 1
     assert open_task("nano", profile=profile).status == TaskStatus.QUEUED
+
+
+def test_a_newer_commit_takes_the_place_of_a_waiting_task_and_of_what_it_blocked(
+    profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    zlib = make_recipe(repository, "zlib", provides=["pkgconfig(zlib)"])
+    make_recipe(repository, "libpng", needs=["pkgconfig(zlib)"])
+    planning.plan(profile, at=AT)
+    old = open_task("zlib")
+    release_again(zlib)
+    assert planning.plan(profile, at=AT).superseded == 1
+    old.refresh_from_db()
+    new = open_task("zlib")
+    assert (old.status, old.superseded_by) == (TaskStatus.SUPERSEDED, new)
+    [edge] = TaskEdge.objects.unmet()
+    assert edge.needs == new
+    assert fleet.orders == {}
+
+
+def test_a_failed_commit_is_not_asked_for_again_but_the_next_one_is(
+    profile: Profile, repository: Repository, fleet: FakeFleet
+) -> None:
+    zlib = make_recipe(repository, "zlib")
+    fleet.add_slots()
+    planning.plan(profile, at=AT)
+    lifecycle.fail(open_task("zlib"), kind="phase", problem="no", at=AT)
+    assert planning.plan(profile, at=AT).created == 0
+    release_again(zlib)
+    assert planning.plan(profile, at=AT).created == 1
+    with pytest.raises(IllegalTransition, match="open already"):
+        lifecycle.retry(BuildTask.objects.get(status=TaskStatus.FAILED), actor=None, at=AT)
 
 
 def test_the_successor_is_blocked_by_what_blocked_the_one_before(
