@@ -1,6 +1,6 @@
 """What one task's transition means for others: each function is one transaction and touches direct dependants only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,22 @@ from summit.states import MOVING, IllegalTransition, SubmissionStatus, TaskStatu
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
 
+_NAMED = 10  # packages in a sentence
 GIVEN_UP = "given-up"  # the failure kind of a build that a person marked as failed
 
 
-def complete(task: BuildTask, *, version: str, at: datetime) -> None:
-    """Ends a published task: whoever needed it has one need fewer, and those without any are ready."""
+def complete(task: BuildTask, *, version: str, removed: Sequence[str] = (), at: datetime) -> None:
+    """Ends a published task: whoever needed it has one need fewer, and those without any are ready.
+
+    `removed` names packages that it made no more and that left the stream with it: the order is made anew.
+    """
     with transaction.atomic():
         ordering.lock(task.profile)
-        task.complete(version=version, at=at)
+        task.complete(version=version, sentence=_published(version, removed), at=at)
         waiting = TaskEdge.objects.unmet().filter(needs=task)
         nearer = BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0)
         are_nearer = nearer.update(blockers=F("blockers") - 1) > 0
-        are_let_down = are_nearer and surprises.lets_down(task)
+        are_let_down = bool(removed) or (are_nearer and surprises.lets_down(task))
         waiting.update(satisfied_at=at)
         if are_let_down:  # before any of them takes a slot in vain
             ordering.reorder(task.profile, campaign=task.campaign, at=at)
@@ -38,6 +42,14 @@ def complete(task: BuildTask, *, version: str, at: datetime) -> None:
         elif task.campaign is None and (frees or task.commit != task.recipe.commit):
             _request_plan(task.profile, at=at)  # a newer commit may have waited for this one to end
         _tell_campaign(task, is_asked=frees)
+
+
+def _published(version: str, removed: Sequence[str]) -> str:
+    sentence = f"published in version {version}"
+    if not removed:
+        return sentence
+    more = f" and {len(removed) - _NAMED} more" if len(removed) > _NAMED else ""
+    return f"{sentence}, without {', '.join(removed[:_NAMED])}{more}: the build made no such package any more"
 
 
 def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from serpent_infra.formats.root_index import is_identifier
 from vessel import disk, tree
-from vessel.collection import merge
+from vessel.collection import Item, merge
 from vessel.locks import channel_lock
 from vessel.models import Branch, Channel, Import, Stream, Version
 from vessel.orders import ChannelMismatch, Merge, UnknownStream
@@ -56,9 +56,9 @@ def _begin_anew(pointer: Stream, source: Stream, origin: Version, *, at: datetim
 def merge_into(*, channel: str, branch: str, stream: str, who: str, why: str, at: datetime) -> Merge:
     """Publishes all that a branch changed in one new version of a stream, or in none where that changes nothing.
 
-    What the stream has newer meanwhile it keeps, and the result says so. Merging again changes nothing and gives the
-    same result. Raises `UnknownStream`, `ChannelMismatch` for a stream that is no branch, `NotAdmissible`, and
-    `OSError` when the disk fails, with the rows taken back.
+    What the stream has newer, or has let go of, meanwhile stays as it is there, and the result says so. Merging again
+    changes nothing and gives the same result. Raises `UnknownStream`, `ChannelMismatch` for a stream that is no branch,
+    `NotAdmissible`, and `OSError` when the disk fails, with the rows taken back.
     """
     with channel_lock(channel):
         target, _ = _stream(channel, stream)
@@ -79,7 +79,8 @@ def _begin_merge(
     present = contents_of(current)
     tip = found.stream.version or found.origin
     merged = merge(origin=contents_of(found.origin), branch=contents_of(tip), target=present)
-    kept = [f"{item.source_name} {item.version}-{item.release} (build {item.build_release})" for item in merged.kept]
+    kept = [_named(item) for item in merged.kept]
+    kept += [f"{_named(item)}, which has left it since" for item in merged.withdrawn]
     with transaction.atomic():
         Channel.objects.select_for_update().get(pk=target.channel_id)
         version = None
@@ -87,6 +88,10 @@ def _begin_merge(
             version = make_version(target, present, merged.contents, summary=why[:500], at=at)
         Branch.objects.filter(pk=found.pk).update(merged_in=version or current, merged_by=who, kept=kept)
     return version
+
+
+def _named(item: Item) -> str:
+    return f"{item.source_name} {item.version}-{item.release} (build {item.build_release})"
 
 
 def drop(*, channel: str, branch: str, at: datetime) -> bool:

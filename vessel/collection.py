@@ -1,11 +1,12 @@
 """The next contents of a channel, and the difference of two: plain functions over what a version holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from serpent_infra.formats.stone.header import MAX_PAYLOADS
 
 Key = tuple[str, str]  # name, architecture
+Source = tuple[str, str]  # the name of a recipe, architecture
 
 
 class NotAdmissible(Exception):
@@ -30,6 +31,11 @@ class Item:
     def key(self) -> Key:
         """What a version holds at most one of."""
         return self.name, self.architecture
+
+    @property
+    def source(self) -> Source:
+        """What one build makes all packages of."""
+        return self.source_name, self.architecture
 
     @property
     def order(self) -> tuple[int, int]:
@@ -67,34 +73,53 @@ class Changes:
 
     @property
     def summary(self) -> str:
-        """Names the sources that come in, e.g. `zlib 1.3.1-4, nano 8.4-35`, and counts what only goes."""
+        """Names the sources that come in and counts what only goes, e.g. `zlib 1.3.1-4, nano 8.4-35, 2 removed`."""
         incoming = [*self.added, *(change.new for change in self.replaced)]
         sources = sorted({f"{item.source_name} {item.version}-{item.release}" for item in incoming})
         texts = sources[:5] + ([f"{len(sources) - 5} more"] if len(sources) > 5 else [])  # noqa: PLR2004 - fits a line
-        if self.removed and not incoming:
+        if self.removed:
             texts.append(f"{len(self.removed)} removed")
         return ", ".join(texts) or "no change"
 
 
 def admit(current: Contents, incoming: Iterable[Item]) -> dict[Key, Item]:
-    """Gives the contents after an import: each stone takes the place of the one of its name and architecture.
+    """Gives the contents after an import of all that a build made: each stone takes the place of the one of its name.
+
+    What an older build of the same source and architecture made and this one did not is left out. A package that is
+    another source's by now stays.
 
     Raises `NotAdmissible` for a lower release, for an equal release with a lower build release, for both equal with
     another hash, for two stones of one name, and for more packages of an architecture than an index can hold. A stone
     that is there already changes nothing.
     """
+    incoming = list(incoming)
     contents = dict(current)
-    seen: set[Key] = set()
+    made: dict[Source, set[Key]] = {}
+    oldest: dict[Source, Item] = {}
     for item in incoming:
-        if item.key in seen:
+        keys = made.setdefault(item.source, set())
+        if any(item.key in known for known in made.values()):
             raise NotAdmissible(f"two stones of one import are {item.name} for {item.architecture}")
-        seen.add(item.key)
+        keys.add(item.key)
+        oldest[item.source] = min(oldest.get(item.source, item), item, key=lambda one: one.order)
         present = current.get(item.key)
         if present is not None:
             _check_follows(present, item)
-        contents[item.key] = item
-    _check_size(contents, {architecture for _, architecture in seen})
+    for present in current.values():
+        if present.source in made:
+            _check_order(present, oldest[present.source])
+    for source, keys in made.items():
+        _leave(contents, source, made=keys, order=oldest[source].order)
+    contents.update({item.key: item for item in incoming})
+    _check_size(contents, {architecture for _, architecture in made})
     return contents
+
+
+def _leave(contents: dict[Key, Item], source: Source, *, made: Collection[Key], order: tuple[int, int]) -> None:
+    """Takes out what older builds of a source made and the one of this order did not."""
+    for key in [key for key, item in contents.items() if item.source == source and item.order < order]:
+        if key not in made:
+            del contents[key]
 
 
 def _check_size(contents: Contents, architectures: Iterable[str]) -> None:
@@ -106,29 +131,39 @@ def _check_size(contents: Contents, architectures: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What a stream holds once a branch is merged; `kept` has one package of each source that it had newer."""
+    """What a stream holds once a branch is merged.
+
+    `kept` has one package of each source that the stream had newer, `withdrawn` one of the branch's packages of each
+    source that the stream has let go of since.
+    """
 
     contents: Mapping[Key, Item]
     kept: tuple[Item, ...]
+    withdrawn: tuple[Item, ...] = ()
 
 
 def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
     """Gives what a stream holds once it takes in all that a branch changed since its origin.
 
     The packages of a source come from one of the two, never from both: where the target has a newer release or build
-    release of one, or an equal one with other bytes, it keeps its own of that source. Raises `NotAdmissible` for more
-    packages of an architecture than an index can hold.
+    release of one, or an equal one with other bytes, it keeps its own of that source; what it has let go of since does
+    not come back; else it gets what the branch has, and what the branch makes no more leaves it. Raises
+    `NotAdmissible` for more packages of an architecture than an index can hold.
     """
     changes = difference(origin, branch)
-    incoming: dict[Key, list[Item]] = {}  # by source and architecture
+    incoming: dict[Source, list[Item]] = {}
     for item in (*changes.added, *(change.new for change in changes.replaced)):
-        incoming.setdefault((item.source_name, item.architecture), []).append(item)
-    newest: dict[Key, Item] = {}
+        incoming.setdefault(item.source, []).append(item)
+    begun = {item.source for item in origin.values()}
+    newest: dict[Source, Item] = {}
     for item in target.values():
-        known = newest.get((item.source_name, item.architecture))
+        known = newest.get(item.source)
         if known is None or known.order < item.order:
-            newest[item.source_name, item.architecture] = item
-    contents, kept = dict(target), []
+            newest[item.source] = item
+    made: dict[Source, set[Key]] = {}
+    for item in branch.values():
+        made.setdefault(item.source, set()).add(item.key)
+    contents, kept, withdrawn = dict(target), [], []
     for source in sorted(incoming):
         winners = [
             present
@@ -137,24 +172,32 @@ def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
             and present.sha256 != item.sha256
             and present.order >= item.order
         ]
+        order = max(item.order for item in incoming[source])
         present = newest.get(source)
-        if present is not None and present.order > max(item.order for item in incoming[source]):
+        if present is not None and present.order > order:
             winners.insert(0, present)
         if winners:
             kept.append(winners[0])
+        elif present is None and source in begun:
+            withdrawn.append(incoming[source][0])
         else:
+            _leave(contents, source, made=made[source], order=order)
             contents.update({item.key: item for item in incoming[source]})
     _check_size(contents, {architecture for _, architecture in incoming})
-    return Merged(contents=contents, kept=tuple(kept))
+    return Merged(contents=contents, kept=tuple(kept), withdrawn=tuple(withdrawn))
 
 
 def _check_follows(present: Item, item: Item) -> None:
+    _check_order(present, item)
+    if item.order == present.order and item.sha256 != present.sha256:
+        raise NotAdmissible(f"{item} is published already with other bytes: raise the recipe's release")
+
+
+def _check_order(present: Item, item: Item) -> None:
     if item.release < present.release:
         raise NotAdmissible(f"{item} has a lower release than the published {present}: raise the recipe's release")
     if item.order < present.order:
         raise NotAdmissible(f"{item} has a lower build release than the published {present}")
-    if item.order == present.order and item.sha256 != present.sha256:
-        raise NotAdmissible(f"{item} is published already with other bytes: raise the recipe's release")
 
 
 def difference(old: Contents, new: Contents) -> Changes:

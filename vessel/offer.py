@@ -24,6 +24,7 @@ def report(subject: Import) -> ImportReport:
         problem=subject.problem,
         is_infrastructure_problem=subject.is_infrastructure_problem,
         updated_at=subject.updated_at,
+        removed=tuple(subject.removed),
     )
 
 

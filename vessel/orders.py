@@ -54,7 +54,10 @@ class ImportOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportReport:
-    """How an import stands: `version` names the version that published it, `problem` says why it was refused."""
+    """How an import stands: `version` names the version that published it, `problem` says why it was refused.
+
+    `removed` names the packages of its source that left the stream in that version, since the build made them no more.
+    """
 
     reference: str
     status: ImportStatus
@@ -62,6 +65,7 @@ class ImportReport:
     problem: str
     is_infrastructure_problem: bool  # the fault of disk, network or a vanished builder, not of what was built
     updated_at: datetime
+    removed: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -71,7 +75,10 @@ class ImportReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Merge:
-    """What became of a merged branch: the version that holds it, and what the stream had newer and kept (texts)."""
+    """What became of a merged branch: the version that holds it, and what the stream kept as it was (texts).
+
+    It keeps what it had newer, and goes on without what has left it since the branch began.
+    """
 
     version: str
     kept: tuple[str, ...]

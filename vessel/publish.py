@@ -18,7 +18,7 @@ from serpent_infra.formats.root_index import is_identifier
 from vessel import doorbell, tree
 from vessel.collection import Changes, Contents, Item, Key, NotAdmissible, admit, difference
 from vessel.locks import channel_lock
-from vessel.models import Branch, Channel, Import, Membership, Stone, Stream, StreamMove, Version
+from vessel.models import Absence, Branch, Channel, Import, Membership, Stone, Stream, StreamMove, Version
 from vessel.models.versions import MembershipQuerySet
 from vessel.orders import ChannelMismatch
 
@@ -137,22 +137,26 @@ def _begin(stream: Stream, *, at: datetime) -> Version | None:
     with transaction.atomic():
         Channel.objects.select_for_update().get(pk=stream.channel_id)
         contents: Contents = present
-        taken = []
+        taken: dict[int, list[Item]] = {}  # by import, what leaves with it
         for subject in Import.objects.ready(stream):
+            before = contents
             try:
-                contents = admit(contents, [_item(stone) for stone in subject.stones.light()])
+                contents = admit(before, [_item(stone) for stone in subject.stones.light()])
             except NotAdmissible as error:
                 subject.refuse(problem=str(error), at=at)
                 doorbell.ring(subject.reply_to, reference=subject.reference)
             else:
-                taken.append(subject)
+                taken[subject.pk] = [before[key] for key in sorted(before.keys() - contents.keys())]
         if difference(present, contents).is_empty:
-            for subject in taken:
+            for subject in Import.objects.filter(pk__in=taken).order_by("pk"):
                 subject.publish(version=stream.version, at=at)
                 doorbell.ring(subject.reply_to, reference=subject.reference)
             return None
         version = make_version(stream, present, contents, at=at)
-        Import.objects.filter(pk__in=[subject.pk for subject in taken]).update(version=version)
+        Import.objects.filter(pk__in=taken).update(version=version)
+        for key, leaving in taken.items():
+            if names := [item.name for item in leaving if item.key not in contents]:
+                Import.objects.filter(pk=key).update(removed=names)
         return version
 
 
@@ -229,6 +233,15 @@ def _join_and_leave(version: Version, stream: Stream, changes: Changes) -> None:
             Membership.objects.current(stream).filter(
                 architecture=architecture, name__in=names[start : start + BATCH]
             ).update(removed_in=version)
+    if version.base is not None:  # what the base holds goes on being there unless it is said to be absent
+        Absence.objects.bulk_create(
+            (
+                Absence(stream=stream, name=item.name, architecture=item.architecture, since=version)
+                for item in changes.removed
+            ),
+            batch_size=BATCH,
+            ignore_conflicts=True,
+        )
     joining = (*changes.added, *(change.new for change in changes.replaced))
     Membership.objects.bulk_create(
         (
@@ -276,8 +289,9 @@ def _take_back(version: Version, *, problem: str, at: datetime) -> None:
     with transaction.atomic():
         Membership.objects.filter(added_in=version).delete()
         Membership.objects.filter(removed_in=version).update(removed_in=None)
+        Absence.objects.filter(since=version).delete()
         subjects = list(Import.objects.open().filter(version=version))
-        Import.objects.filter(version=version).update(version=None)
+        Import.objects.filter(version=version).update(version=None, removed=[])
         Branch.objects.filter(merged_in=version).update(merged_in=None, merged_by="", kept=[])
         version.delete()
         for subject in subjects:

@@ -63,7 +63,7 @@ def finish(campaign: Campaign, *, at: datetime) -> None:
         return
     sentence = f"published in version {merged.version}"
     if merged.kept:
-        sentence += f"; the stream had {len(merged.kept)} newer and kept them"
+        sentence += f"; the stream had {len(merged.kept)} newer, or gone since, and keeps to that"
     try:
         with transaction.atomic():
             campaign.publish(version=merged.version, kept=list(merged.kept), sentence=sentence, at=at)

@@ -292,10 +292,10 @@ class BuildTask(Verifying, Demanding):
         changes = {"build_seconds": build_seconds}
         self._move(TaskStatus.PUBLISHING, SOURCES[TaskStatus.PUBLISHING], changes, at=at, sentence=sentence)
 
-    def complete(self, *, version: str, at: datetime) -> None:
+    def complete(self, *, version: str, sentence: str = "", at: datetime) -> None:
         """Ends it: published in `version`."""
         changes = {"published_version": version}
-        self._close(TaskStatus.COMPLETED, changes, at=at, sentence=f"published in version {version}")
+        self._close(TaskStatus.COMPLETED, changes, at=at, sentence=sentence or f"published in version {version}")
 
     def fail(self, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:
         """Ends it without a result, by a named kind of failure."""

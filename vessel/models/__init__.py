@@ -4,9 +4,10 @@ from vessel.models.branches import Branch
 from vessel.models.channels import Channel, Stream, StreamMove, Tag
 from vessel.models.imports import Import, ImportEvent
 from vessel.models.stones import Stone
-from vessel.models.versions import Membership, Version
+from vessel.models.versions import Absence, Membership, Version
 
 __all__ = [
+    "Absence",
     "Branch",
     "Channel",
     "Import",

@@ -21,7 +21,7 @@ class Branch(models.Model):
 
     Its versions lie over their origin (`Version.base`), so that a branch costs its changes, not a copy of the rows. It
     is merged at most once: `merged_in` is the version of the other stream that took its packages in, incomplete while
-    that one is in the making. `kept` names what the other stream had newer and kept (texts, by source).
+    that one is in the making. `kept` names what the other stream had newer, or had let go of (texts, by source).
     """
 
     stream = models.OneToOneField(Stream, on_delete=models.PROTECT, related_name="branch")

@@ -66,6 +66,7 @@ class Import(models.Model):
     retry_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField()  # when a task was last rung for it: vessel's while open, the asker's once closed
     stones = models.ManyToManyField(Stone, related_name="imports")
+    removed = models.JSONField(default=list)  # names of the packages that left with it: the build made them no more
     version = models.ForeignKey(Version, on_delete=models.PROTECT, null=True, related_name="imports")
     requested_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -45,7 +45,7 @@ class Version(models.Model):
 
     The identifier is the time in Unix seconds, moved on where it is taken, so that it rises with every version made.
     A version of a branch lies over its `base`, of another lineage: what the memberships of its own lineage do not
-    replace is as in there. A base has no base itself.
+    replace, and its absences do not hide, is as in there. A base has no base itself.
     """
 
     identifier = models.BigIntegerField(primary_key=True)
@@ -138,13 +138,14 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     """Reads the contents of a version out of the intervals."""
 
     def of(self, version: Version) -> Self:
-        """Narrows to what a version holds: its lineage's own, over what it does not replace of the base."""
+        """Narrows to what a version holds: its lineage's own, over what it neither replaces nor lacks of the base."""
         own = _interval(version)
         if version.base is None:
             return self.filter(own)
         key = {name: models.OuterRef(name) for name in ("name", "architecture")}
         same = Membership.objects.filter(own, **key)
-        return self.filter(own | _interval(version.base) & ~models.Exists(same))
+        absent = Absence.objects.filter(stream=version.lineage_id, since__lte=version.pk, **key)
+        return self.filter(own | _interval(version.base) & ~models.Exists(same) & ~models.Exists(absent))
 
     def current(self, stream: Stream) -> Self:
         """Narrows to the contents of the head of a stream's lineage."""
@@ -185,3 +186,23 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} in {self.stream_id} from {self.added_in_id}"
+
+
+class Absence(models.Model):
+    """A package that the versions of a branch from `since` on lack, although their base holds one of that name.
+
+    A membership of the branch's own lineage wins over it.
+    """
+
+    stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="absences")
+    name = models.CharField(max_length=255)
+    architecture = models.CharField(max_length=32)
+    since = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="absences")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "architecture", "name"], name="one_absence_of_a_name_per_branch")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} not in {self.stream_id} from {self.since_id}"

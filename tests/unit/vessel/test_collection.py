@@ -185,10 +185,111 @@ def test_a_merge_never_goes_back_and_never_mixes(
     origin: dict[Key, Item], branch: dict[Key, Item], target: dict[Key, Item]
 ) -> None:
     merged = merge(origin=origin, branch=branch, target=target)
-    assert merged.contents.keys() >= target.keys()
     taken = {one for one in merged.contents.values() if target.get(one.key) != one}
     assert taken <= set(branch.values()) - set(origin.values())
     for one in taken:
         present = target.get(one.key)
         assert present is None or present.order < one.order
     assert not {one.source_name for one in taken} & {one.source_name for one in merged.kept}
+    assert not {one.source_name for one in taken} & {one.source_name for one in merged.withdrawn}
+    for key in target.keys() - merged.contents.keys():
+        gone = target[key]
+        assert key not in branch, "what the branch makes stays"
+        assert any(one.source == gone.source and one.order > gone.order for one in merged.contents.values())
+    for one in merged.withdrawn:
+        assert one.source in {item.source for item in origin.values()}
+        assert one.source not in {item.source for item in (*target.values(), *merged.contents.values())}
+
+
+def test_what_a_newer_build_makes_no_more_leaves() -> None:
+    old = of("gcc", item("gcc"), item("libgcc"), item("gcc-dbginfo"))
+    new = of("gcc", item("gcc", release=2), item("gcc-dbginfo", release=2))
+    others = [item("zlib"), *of("gcc", item("libgcc", architecture="aarch64"))]
+    assert admit(contents(*old, *others), new) == contents(*new, *others)
+
+
+def test_a_rebuild_of_the_release_counts_as_newer() -> None:
+    old = of("gcc", item("gcc"), item("gcc-dbginfo"))
+    assert admit(contents(*old), of("gcc", item("gcc", build=2))) == contents(*of("gcc", item("gcc", build=2)))
+
+
+def test_the_same_build_again_takes_nothing_away() -> None:
+    present = contents(*of("gcc", item("gcc"), item("libgcc")))
+    assert admit(present, of("gcc", item("gcc"))) == present
+
+
+def test_a_package_that_moved_to_another_source_stays() -> None:
+    moved = of("llvm", item("libunwind", release=7))
+    present = contents(*of("gcc", item("gcc")), *moved)
+    newer = of("gcc", item("gcc", release=2))
+    assert admit(present, newer) == contents(*newer, *moved)
+
+
+def test_a_package_may_move_once_its_old_source_has_let_it_go() -> None:
+    moved = of("llvm", item("libunwind", release=2))
+    present = contents(*of("gcc", item("gcc", release=5), item("libunwind", release=5)))
+    with pytest.raises(NotAdmissible, match="lower release"):
+        admit(present, moved)
+    gone = admit(present, of("gcc", item("gcc", release=6)))
+    assert admit(gone, moved) == contents(*of("gcc", item("gcc", release=6)), *moved)
+
+
+def test_an_older_build_does_not_bring_back_what_a_newer_one_let_go() -> None:
+    present = contents(*of("gcc", item("gcc", release=3)))
+    with pytest.raises(NotAdmissible, match=r"libgcc 8\.4-2 .* lower release than the published gcc 8\.4-3"):
+        admit(present, of("gcc", item("libgcc", release=2)))
+
+
+def test_what_a_branch_makes_no_more_leaves_with_the_merge() -> None:
+    old = of("gcc", item("gcc"), item("libgcc"))
+    rebuilt = of("gcc", item("gcc", build=2))
+    merged = merge(origin=contents(*old), branch=contents(*rebuilt), target=contents(*old, item("nano")))
+    assert merged.contents == contents(*rebuilt, item("nano"))
+
+
+def test_a_merge_does_not_bring_back_what_the_target_has_let_go() -> None:
+    origin = contents(item("nano"), item("zlib"))
+    branch = contents(item("nano", build=2), item("zlib", build=2))
+    merged = merge(origin=origin, branch=branch, target=contents(item("zlib")))
+    assert merged.contents == contents(item("zlib", build=2))
+    assert (merged.kept, merged.withdrawn) == ((), (item("nano", build=2),))
+
+
+_SOURCES = st.sampled_from(["s", "t"])
+_scattered = st.dictionaries(_names, st.tuples(_SOURCES, st.integers(1, 3), st.integers(1, 2))).map(
+    lambda chosen: contents(
+        *(replace(item(name, release=r, build=b), source_name=source) for name, (source, r, b) in chosen.items())
+    )
+)
+_builds = st.tuples(_SOURCES, st.sets(_names, min_size=1), st.integers(1, 3), st.integers(1, 2)).map(
+    lambda one: of(one[0], *(item(name, release=one[2], build=one[3]) for name in sorted(one[1])))
+)
+
+
+@given(current=_scattered, made=_builds)
+def test_a_build_replaces_its_source_and_touches_no_other(current: dict[Key, Item], made: list[Item]) -> None:
+    source, order, keys = made[0].source, made[0].order, {one.key for one in made}
+    own = {one for one in current.values() if one.source == source}
+    try:
+        after = admit(current, made)
+    except NotAdmissible:
+        assert any(one.order >= order for one in current.values() if one in own or one.key in keys)
+        return
+    assert {after[key] for key in keys} == set(made)
+    assert {one for one in after.values() if one.source == source} == {*made, *(o for o in own if o.order == order)}
+    for key, one in current.items():
+        if one.source != source and key not in keys:
+            assert after[key] == one
+    assert after.keys() <= current.keys() | keys
+    assert admit(after, made) == after
+
+
+@given(current=_scattered, builds=st.lists(_builds, max_size=4))
+def test_no_source_ever_goes_back(current: dict[Key, Item], builds: list[list[Item]]) -> None:
+    for made in builds:
+        newest = max((one.order for one in current.values() if one.source == made[0].source), default=(0, 0))
+        try:
+            current = admit(current, made)
+        except NotAdmissible:
+            continue
+        assert max(one.order for one in current.values() if one.source == made[0].source) >= newest
