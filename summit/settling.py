@@ -151,7 +151,7 @@ def _end_publication(attempt: AttemptRef, report: publishing.ImportReport, *, at
     if task.status != TaskStatus.PUBLISHING:
         return
     if report.status == publishing.ImportStatus.PUBLISHED:
-        lifecycle.complete(task, version=report.version, at=at)
+        lifecycle.complete(task, version=report.version, removed=report.removed, at=at)
         return
     problem = report.problem or "the repository refused the packages"
     if report.is_infrastructure_problem and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
