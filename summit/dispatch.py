@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from avalanche import interfaces as avalanche
 from avalanche.interfaces import ArtefactSource, AttemptStatus, BuilderStatus, LogTail, Tier
 from serpent_infra.wire.orders import BuildOrder, BuildPurpose, Limits, RemoteIndex, Source
-from summit import lanes, publishing
+from summit import lanes, publishing, second_builds
 from summit.models import AttemptRef, BuildTask, Profile, Purpose
 from summit.scheduler import Pair, Slot, pair
-from summit.states import IllegalTransition
+from summit.states import IllegalTransition, TaskStatus
 
 __all__ = [
     "REPLY_TO",
@@ -90,6 +91,7 @@ def _slot(slot: avalanche.FreeSlot) -> Slot:
         is_official=slot.tier is Tier.OFFICIAL,
         memory_limit=slot.memory_limit,
         disk_free=slot.disk_free,
+        owner=slot.owner,
     )
 
 
@@ -192,14 +194,16 @@ def dispatch(*, at: datetime) -> int:
 
 
 def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:
-    attempt, slot, place = uuid4(), chosen.slot, (task.profile_id, task.stream)
-    try:
-        if place not in remotes:  # read before the transaction: SQLite has one writer
-            remotes[place] = publishing.remotes_of(task.profile, task.campaign)
-        order = _order(task, attempt, remotes[place])
+    attempt, slot = uuid4(), chosen.slot
+    is_second = task.status == TaskStatus.VERIFYING
+    try:  # what is only read is read before the transaction: SQLite has one writer
+        order = _order_again(task, attempt) if is_second else _order(task, attempt, _remotes_of(task, remotes))
         with transaction.atomic():
-            task.start(at=at, sentence=f"offered to {slot.builder}, slot {slot.index}")
-            AttemptRef.make(task=task, attempt=attempt, builder=slot.builder, slot=slot.index, at=at)
+            if is_second:
+                second_builds.take(task, attempt, slot, at=at)
+            else:
+                task.start(at=at, sentence=f"offered to {slot.builder}, slot {slot.index}")
+                AttemptRef.make(task=task, attempt=attempt, builder=slot.builder, slot=slot.index, at=at)
             avalanche.offer(
                 order=order,
                 task=str(task.pk),
@@ -208,12 +212,25 @@ def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) ->
                 reply_to=REPLY_TO,
                 at=at,
             )
-    except (IllegalTransition, IntegrityError, avalanche.SlotTaken):
+    except (IllegalTransition, IntegrityError, avalanche.SlotTaken, avalanche.UnknownAttempt):
         return False
     except Exception:
         log.exception("could not offer %s, the next round tries again", task)
         return False  # a fault with one holds up none of the others
     return True
+
+
+def _remotes_of(task: BuildTask, known: _Remotes) -> tuple[RemoteIndex, ...]:
+    place = (task.profile_id, task.stream)
+    if place not in known:
+        known[place] = publishing.remotes_of(task.profile, task.campaign)
+    return known[place]
+
+
+def _order_again(task: BuildTask, attempt: UUID) -> BuildOrder:
+    """Gives what was ordered of the first build, remotes and all, for a second one."""
+    first = avalanche.attempt_order(attempt=second_builds.first_attempt(task))
+    return msgspec.structs.replace(first, attempt=attempt)
 
 
 def _order(task: BuildTask, attempt: UUID, remotes: tuple[RemoteIndex, ...]) -> BuildOrder:

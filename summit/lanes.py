@@ -3,11 +3,11 @@
 A lane is the ready tasks of one profile and share: whichever of them goes, the same slots may take it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
-from math import ceil, inf
+from math import ceil
 from operator import or_
 
 from django.conf import settings
@@ -15,7 +15,8 @@ from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Sum
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
-from summit import models
+from summit import models, second_builds
+from summit.fitting import room, suits
 from summit.models import AttemptRef, BuildTask, Profile, Purpose
 from summit.scheduler import Fleet, Ready, Share, Slot, rank
 from summit.states import TaskStatus
@@ -55,24 +56,25 @@ class Round:
 
 def look(free: Sequence[Slot], busy: Sequence[Slot], *, at: datetime) -> Round:
     """Reads one round in a number of queries that depends on the free slots and the shares, never on the queue."""
-    profiles = [profile for profile in Profile.objects.running() if any(_suits(profile, slot) for slot in free)]
+    profiles = [profile for profile in Profile.objects.running() if any(suits(profile, slot) for slot in free)]
     if not profiles:
         return Round(ready=())
+    second = second_builds.look(BuildTask.objects.only(*_FIELDS), profiles, free, at=at)
     lanes = [(profile, share) for profile in profiles for share in _shares(profile)]
-    if not lanes:
+    if not lanes and not second.tasks:
         return Round(ready=())
-    shares = holdings({share for _, share in lanes}, at=at)
+    shares = second.charge(holdings({share for _, share in lanes} | second.shares, at=at))
     lanes.sort(key=lambda lane: (rank(shares[lane[1]]), lane[1], lane[0].pk))
     due = BuildTask.objects.due(at=at).only(*_FIELDS)
-    rows = _read(due, lanes, free)
+    rows = {**second.tasks, **_read(due, lanes, free)}
     avoid = avoided({task.recipe_id for task in rows.values()}, at=at)
     names = {slot.builder for slot in free}
     if any(names & builders for builders in avoid.values()):
         # What crashed a free builder may have to wait for another, and must not hide what has not.
         rows |= _read(due.exclude(recipe__in=_crashed(names, at=at)), lanes, free)
-    running = BuildTask.objects.filter(status=TaskStatus.BUILDING, is_security=True).count()
+    running = BuildTask.objects.filter(status=TaskStatus.BUILDING, is_security=True).count() + second.security_held
     return Round(
-        ready=_as_ready(rows.values(), {profile.pk: profile for profile in profiles}, avoid),
+        ready=_as_ready(rows.values(), {profile.pk: profile for profile in profiles}, avoid, second.owners),
         shares=shares,
         fleet=Fleet(busy=busy, security_running=running, security_reserve=settings.SERPENT_SECURITY_RESERVE),
     )
@@ -80,15 +82,17 @@ def look(free: Sequence[Slot], busy: Sequence[Slot], *, at: datetime) -> Round:
 
 def _read(due: models.tasks.BuildTaskQuerySet, lanes: Sequence[tuple[Profile, str]], free: Sequence[Slot]) -> _Rows:
     """Reads what goes before the shares' turns, and of each lane the most urgent and the oldest."""
+    if not lanes:
+        return {}
     most = 2 * len(free) + _SPARE
     limit = 2 * ceil(len(free) / len(lanes)) + _SPARE
-    room = {profile: _room(profile, free) for profile, _ in lanes}
+    fits = {profile: room(profile, free) for profile, _ in lanes}
     urgent = Q(is_expedited=True) | Q(is_security=True)
-    first = due.filter(urgent, reduce(or_, room.values()), profile__in=[profile.pk for profile in room])
+    first = due.filter(urgent, reduce(or_, fits.values()), profile__in=[profile.pk for profile in fits])
     rows = {task.pk: task for task in first.order_by("-is_expedited", "-priority", "pk")[:most]}
     left = most
     for profile, share in lanes:
-        lane = due.filter(room[profile], profile=profile, share=share)
+        lane = due.filter(fits[profile], profile=profile, share=share)
         found: _Rows = {}
         for order in (("-priority", "pk"), ("queued_at", "pk")):
             found |= {task.pk: task for task in lane.order_by(*order)[:limit]}
@@ -97,14 +101,6 @@ def _read(due: models.tasks.BuildTaskQuerySet, lanes: Sequence[tuple[Profile, st
         if not left:
             break
     return rows
-
-
-def _suits(profile: Profile, slot: Slot) -> bool:
-    return (
-        profile.architecture == slot.architecture
-        and (not profile.isa_level or profile.isa_level in slot.isa_levels)
-        and (slot.is_official or profile.purpose != Purpose.OFFICIAL)
-    )
 
 
 def _shares(profile: Profile) -> list[str]:
@@ -145,27 +141,11 @@ def holdings(keys: Collection[str], *, at: datetime) -> dict[str, Share]:
     }
 
 
-def _room(profile: Profile, free: Iterable[Slot]) -> Q:
-    """Filters a profile's to what some free slot has room for: what none has must not hide the others."""
-    fits = sorted(
-        (
-            (slot.memory_limit or inf, inf if slot.disk_free is None else slot.disk_free)
-            for slot in free
-            if _suits(profile, slot)
-        ),
-        reverse=True,
-    )
-    found, widest = Q(), -inf
-    for memory, disk in fits:
-        if disk > widest:  # with less memory than those before it counts only for its disk
-            widest = disk
-            limits = {"memory_bytes__lte": memory, "disk_bytes__lte": disk}
-            found |= Q(**{name: limit for name, limit in limits.items() if limit != inf})
-    return Q(found, profile=profile)
-
-
 def _as_ready(
-    rows: Collection[BuildTask], profiles: Mapping[int, Profile], avoid: Mapping[int, set[str]]
+    rows: Collection[BuildTask],
+    profiles: Mapping[int, Profile],
+    avoid: Mapping[int, set[str]],
+    owners: Mapping[int, int],
 ) -> list[Ready]:
     return [
         Ready(
@@ -181,6 +161,7 @@ def _as_ready(
             memory=task.memory_bytes,
             disk=task.disk_bytes,
             avoid=frozenset(avoid.get(task.recipe_id, ())),
+            other_than=owners.get(task.pk),
         )
         for task in rows
     ]

@@ -10,17 +10,15 @@ from django.conf import settings
 from django.db import transaction
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
-from summit import demands, dispatch, lifecycle, publishing
+from summit import demands, dispatch, lifecycle, publishing, verification
 from summit.estimates import Taken
+from summit.handover import build_seconds_of, hand_over
 from summit.models import SHORTAGES, AttemptRef, BuildTask, Submission
+from summit.retrying import INFRASTRUCTURE_RETRIES, rest_after
 from summit.states import IllegalTransition, TaskStatus
 
 log = logging.getLogger(__name__)
 
-# How often a task is tried again when the machines, not the recipe, let it down; and how long it rests before.
-INFRASTRUCTURE_RETRIES = 5
-BACK_OFF = timedelta(seconds=10)
-BACK_OFF_LIMIT = timedelta(minutes=15)
 REFUSED = "refused"  # the failure kind of a build whose packages the repository would not take
 SUCCEEDED = "succeeded"
 CANCELLED = "cancelled"
@@ -30,8 +28,9 @@ _LOOKS = 3
 def settle_attempt(attempt: UUID, *, at: datetime) -> bool:
     """Commits what an ended attempt means for its task; False when there is nothing to settle.
 
-    Built: its packages are ordered to be published. Failed by the packager's fault: the task fails. Failed by the
-    infrastructure's: it goes back into the queue after a pause, a bounded number of times.
+    Built: its packages are ordered to be published, or it is to be built a second time. Failed by the packager's
+    fault: the task fails. Failed by the infrastructure's: it goes back into the queue after a pause, a bounded number
+    of times.
     """
     status = dispatch.attempt_of(attempt)
     if status is None or status.is_open:
@@ -55,7 +54,7 @@ def _settle_attempt(attempt: UUID, status: dispatch.AttemptStatus, *, at: dateti
     reference = _reference(attempt)
     if reference is not None and reference.settled_at is None:
         _settle(reference, status, at=at)
-    elif reference is not None and not reference.import_reference:
+    elif reference is not None and not reference.import_reference and not verification.keeps(reference):
         dispatch.release(attempt, at=at)  # it was let go before it ended
     dispatch.acknowledge(attempt, at=at)
 
@@ -77,11 +76,13 @@ def _settle(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: dateti
         disk_peak=status.disk_peak,
         at=at,
     )
-    if task.status != TaskStatus.BUILDING:
+    if reference.is_second:
+        verification.settle(reference, status, at=at)
+    elif task.status != TaskStatus.BUILDING:
         # Cancelled, or given up, while it ran: whatever it brings is not wanted.
         dispatch.release(reference.attempt, at=at)
     elif status.status == SUCCEEDED and status.report is not None:
-        _publish(reference, status, at=at)
+        _succeed(reference, status, at=at)
     elif status.status == CANCELLED:
         lifecycle.cancel(task, actor=None, at=at, sentence="its attempt was cancelled on the builder's side")
     else:
@@ -89,17 +90,12 @@ def _settle(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: dateti
         dispatch.release(reference.attempt, at=at)
 
 
-def _publish(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
-    task = reference.task
-    artefacts = status.report.artefacts if status.report is not None else ()
-    source = dispatch.source_of(reference.attempt)
-    reference.import_reference = publishing.request_import(
-        reference=reference, artefacts=artefacts, base_uri=source.base_uri, audience=source.audience, at=at
-    )
-    AttemptRef.objects.filter(pk=reference.pk).update(import_reference=reference.import_reference)
-    began, ended = status.started_at or status.offered_at, status.ended_at or at
-    sentence = f"built on {reference.builder}, ordered to be published"
-    task.publish(build_seconds=(ended - began).total_seconds(), at=at, sentence=sentence)
+def _succeed(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
+    if reference.task.profile.verifies_builds:
+        verification.begin(reference, status, at=at)
+    else:
+        sentence = f"built on {reference.builder}, ordered to be published"
+        hand_over(reference, status, build_seconds=build_seconds_of(status, at=at), sentence=sentence, at=at)
 
 
 def _give_up_or_retry(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetime) -> None:
@@ -121,8 +117,7 @@ def _give_up_or_retry(reference: AttemptRef, status: dispatch.AttemptStatus, *, 
 
 
 def _requeue(task: BuildTask, *, sentence: str, at: datetime) -> None:
-    rest = min(BACK_OFF * 2**task.infrastructure_failures, BACK_OFF_LIMIT)
-    task.requeue(not_before=at + rest, sentence=sentence, at=at)
+    task.requeue(not_before=at + rest_after(task.infrastructure_failures), sentence=sentence, at=at)
 
 
 def settle_import(reference: str, *, at: datetime) -> bool:
@@ -170,6 +165,7 @@ def sweep(*, at: datetime) -> int:
     settled += sum(_safely(partial(settle_import, reference, at=at)) for reference in publishing.unsettled())
     settled += sum(_safely(partial(_expire_review, row, at=at)) for row in _overdue_reviews(at=at))
     settled += sum(_safely(partial(_follow_decision, row, at=at)) for row in Submission.objects.forgotten())
+    settled += sum(_safely(due) for due in verification.unsettled(at=at))
     return settled + _mend(at=at)
 
 
@@ -210,7 +206,8 @@ def _mend(*, at: datetime) -> int:
             mended += _repeat(row, "no builder knows of the attempt; it is tried again", at=at)
     publishing_now = BuildTask.objects.filter(status=TaskStatus.PUBLISHING).prefetch_related("attempts")
     for task in publishing_now:
-        latest = max(task.attempts.all(), key=lambda row: row.number, default=None)
+        # The newest of those that are imported: a second build, which is newer, never is.
+        latest = max(task.attempts.all(), key=lambda row: (bool(row.import_reference), row.number), default=None)
         if latest is not None and publishing.import_of(latest.import_reference) is None:
             mended += _repeat(latest, "the repository knows nothing of the import; it is built again", at=at)
     return mended

@@ -35,6 +35,8 @@ SERPENT_SILENCE_SECONDS: int = env.int("SERPENT_SILENCE_SECONDS", default=3600)
 SERPENT_LOG_BYTES: int = env.int("SERPENT_LOG_BYTES", default=256 * 2**20)
 # How long a second person has to decide, and the artefacts of one build to be taken in.
 SERPENT_REVIEW_DAYS: int = env.int("SERPENT_REVIEW_DAYS", default=14)
+# How long what was built waits for a builder of another owner, where a profile wants all built twice.
+SERPENT_VERIFICATION_HOURS: int = env.int("SERPENT_VERIFICATION_HOURS", default=24)
 SERPENT_IMPORT_SECONDS: int = env.int("SERPENT_IMPORT_SECONDS", default=4 * 3600)
 SERPENT_RETENTION_DAYS: int = env.int("SERPENT_RETENTION_DAYS", default=14)
 SERPENT_ARTEFACT_BYTES: int = env.int("SERPENT_ARTEFACT_BYTES", default=8 * 2**30)

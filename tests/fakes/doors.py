@@ -78,11 +78,12 @@ class FakeFleet:
         kind: FailureKind | None = None,
         message: str = "",
         artefacts: Iterable[str] = ("package.stone",),
+        sha256: str = "0" * 64,
         memory_peak: int | None = None,
         disk_peak: int | None = None,
     ) -> None:
         old = self.attempts[attempt]
-        files = tuple(ArtefactInfo(kind=ArtefactKind.PACKAGE, name=name, size=1, sha256="0" * 64) for name in artefacts)
+        files = tuple(ArtefactInfo(kind=ArtefactKind.PACKAGE, name=name, size=1, sha256=sha256) for name in artefacts)
         report = None
         if status == "succeeded":
             report = BuildReport(
@@ -160,6 +161,7 @@ class FakeFleet:
             failure_kind=None,
             failure_message="",
             memory_limit=self.slots[builder, slot].memory_limit,
+            owner=self.slots[builder, slot].owner,
         )
 
     def cancel(self, *, attempt: UUID, at: datetime) -> None:
@@ -177,6 +179,10 @@ class FakeFleet:
 
     def attempt_status(self, *, attempt: UUID) -> AttemptStatus:
         return self._known(attempt)
+
+    def attempt_order(self, *, attempt: UUID) -> BuildOrder:
+        self._known(attempt)
+        return self.orders[attempt]
 
     def attempt_statuses(self, *, attempts: list[UUID]) -> Mapping[UUID, AttemptStatus]:
         return {key: self.attempts[key] for key in attempts if key in self.attempts}

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from avalanche.interfaces import Tier
 from serpent_infra.wire.reports import FailureKind
-from summit import demands, dispatch, estimates, explain, lifecycle, planning, settling
+from summit import demands, dispatch, estimates, explain, lifecycle, planning, retrying, settling
 from summit.models import AttemptRef, BuildTask, Profile, Repository, Requirement
 from summit.states import TaskStatus
 from summit.suiting import Room
@@ -286,7 +286,7 @@ def test_tries_for_want_of_memory_come_to_an_end(profile: Profile, repository: R
     fleet.add_slots("b1", memory_limit=0)
     make_recipe(repository, "llvm")
     planning.plan(profile, at=AT)
-    for number in range(settling.INFRASTRUCTURE_RETRIES + 1):
+    for number in range(retrying.INFRASTRUCTURE_RETRIES + 1):
         at = AT + timedelta(hours=number)
         task = end_shortly(fleet, "llvm", FailureKind.OUT_OF_MEMORY, at=at, memory_peak=4 * GIB)
     assert task.status == TaskStatus.FAILED
