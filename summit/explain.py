@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from serpent_infra.words import duration
-from summit import demands, dispatch, permissions, publishing, suiting
+from summit import demands, dispatch, outlook, permissions, publishing, suiting
 from summit.models import BuildTask, Control, ControlEvent, Project, TaskEdge
 from summit.states import RETRYABLE, STUCK, TaskStatus
 
@@ -182,7 +182,9 @@ def _wants_slot(task: BuildTask, *, at: datetime) -> list[Part]:
     fit = suiting.suitable(wanted, slots)
     free = {(slot.builder, slot.index) for slot in dispatch.free_slots(at=at)}
     busy = sum((slot.builder, slot.index) not in free for slot in fit)
-    ahead = BuildTask.objects.ready(at=at).filter(architecture=task.architecture).before(task).count()
+    ahead = outlook.latest(at=at).ahead_of(task)
+    if ahead is None:  # too many go before it to be looked at
+        ahead = BuildTask.objects.ready(at=at).filter(architecture=task.architecture).before(task).count()
     before = f"{ahead} {'build goes' if ahead == 1 else 'builds go'} before it"
     short = suiting.shortfall(wanted, slots, learnt=learnt)
     begin = f"It {short}" if short else "It is ready and waits for a slot"

@@ -50,7 +50,7 @@ def build_list(request: HttpRequest) -> HttpResponse:
 def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Shows one build and the log of its newest attempt, or of `?attempt=`; the fragment leaves out the log."""
     at = timezone.now()
-    task = _visible(request, pk)
+    task, foresight = _visible(request, pk), outlook.latest(at=at)
     tries = dispatch.attempts_of(task)
     chosen = _chosen(tries, request.GET.get("attempt", ""))
     edges = list(TaskEdge.objects.filter(task=task).select_related("needs").order_by("needs__source_name"))
@@ -63,7 +63,8 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "repository": task.recipe.repository,
         "project": task.profile.project,
         "explanation": explain.explain(task, at=at),
-        "outlook": outlook.outlooks(at=at).get(task.pk) if task.is_open else None,
+        "outlook": foresight.outlooks.get(task.pk) if task.is_open else None,
+        "silence": foresight.silence if foresight.is_beyond(task) else "",
         "needs": edges[:MOST_NEEDS],
         "needs_count": len(edges),
         "needed_by": needed_by[:MOST_NEEDS],

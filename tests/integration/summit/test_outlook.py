@@ -218,6 +218,10 @@ def test_of_a_very_long_queue_the_head_is_forecast_and_the_page_says_so(
     assert "10 builds wait, and estimates are made for the 6 that go first" in html
     assert html.count("no estimate</span>") == 4
     assert html.count(">90 %: <time") == 2 * 6
+    of = {name: BuildTask.objects.get(source_name=name).get_absolute_url() for name in ("many0", "many7")}
+    said = "No estimate: 10 builds wait, and estimates are made for the 6 that go first."
+    assert said not in client.get(of["many0"]).content.decode()
+    assert said in client.get(of["many7"]).content.decode()
     Profile.objects.update(is_paused=True)
     html = client.get("/queue/").content.decode()
     assert "no estimate" not in html, "what is paused says so"
