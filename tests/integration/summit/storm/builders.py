@@ -15,13 +15,14 @@ from avalanche.refusals import AttemptClosed, NotOffered, StaleLease
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.wire.builders import Hello
 from serpent_infra.wire.orders import BuildOrder, RenewRequest
-from serpent_infra.wire.reports import ArtefactInfo, BuildReport, Failure, FailureKind, Outcome
+from serpent_infra.wire.reports import ArtefactInfo, BuildReport, Failure, FailureKind, MemoryMethod, Outcome
 from summit.models import AttemptRef
 from tests.factories.avalanche import make_builder, make_sample
 from tests.factories.vessel import artefact, make_meta, make_stone
 from tests.integration.summit.storm.weather import CALM, Clock, Fate
 from vessel.fetch import FetchFailed
 
+KINDS = (FailureKind.PHASE, FailureKind.OUT_OF_MEMORY, FailureKind.DISK_FULL, FailureKind.SANDBOX)
 REFUSALS = (NotOffered, StaleLease, AttemptClosed)
 
 
@@ -196,8 +197,15 @@ class Fleet:
     def _build(self, machine: Machine, job: Job) -> BuildReport:
         order = job.order
         if self.random.random() < self.weather.build:
-            kind = self.random.choice([FailureKind.PHASE, FailureKind.DISK_FULL, FailureKind.SANDBOX])
-            return self._report(job, Outcome.FAILED, failure=Failure(kind=kind, message=f"{kind} in the storm"))
+            kind = self.random.choice(KINDS)
+            return self._report(
+                job,
+                Outcome.FAILED,
+                failure=Failure(kind=kind, message=f"{kind} in the storm"),
+                memory_peak=self.random.randrange(2**40),
+                memory_method=MemoryMethod.CGROUP,
+                disk_peak=self.random.randrange(2**40),
+            )
         place = machine.disk / str(order.attempt)
         place.mkdir(exist_ok=True)
         meta = make_meta(
