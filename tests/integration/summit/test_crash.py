@@ -15,6 +15,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STEPS = 200
 QUICK_SEEDS = range(3)
 SLOW_SEEDS = range(100, 300)
+# Storms that found a fault, by what it was; test_found_in_storms.py tells them without the weather.
+FOUND = {
+    "a cancel and a retry were a way round the review": 2010,
+    "a file in the pool that no row claimed was in the way for ever": 2014,
+    "a late worker made the builds of a campaign once more": 2044,
+}
 SLICES = 8  # that several processes may share
 
 
@@ -54,6 +60,15 @@ def test_a_farm_in_a_storm_loses_nothing_and_does_nothing_twice(
 ) -> None:
     world = weather_the_storm(seed, monkeypatch, tmp_path)
     assert world.fate.deaths
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FOUND)
+def test_a_storm_that_found_a_fault_does_so_no_more(
+    fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wipe()
+    weather_the_storm(FOUND[fault], monkeypatch, tmp_path)
 
 
 @pytest.mark.slow

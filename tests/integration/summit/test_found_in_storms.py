@@ -1,4 +1,4 @@
-"""Faults that the seeded storms found, each told again without the weather; the seeds are in test_crash.py."""
+"""Faults that the seeded storms found, each told again without the weather; test_crash.py has seeds of some."""
 
 from collections.abc import Iterator
 from pathlib import Path

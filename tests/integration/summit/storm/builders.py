@@ -159,8 +159,8 @@ class Fleet:
         }
         for attempt, order in self.orders.items():
             task = tasks[attempt]
-            built = order.source.commit, order.source_name, order.version, order.release, order.build_release
-            wanted = task.commit, task.source_name, task.version, task.release, task.build_release
+            built = order.source.commit, order.source_name, order.version, order.release
+            wanted = task.commit, task.source_name, task.version, task.release
             assert built == wanted, f"{task} was ordered as {built}"
 
     def _greet(self, machine: Machine, slots: tuple[int, ...]) -> None:

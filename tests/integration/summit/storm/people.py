@@ -1,6 +1,7 @@
 """The people of a farm: they push, review, order, hurry, stop, regret and steer campaigns, at whatever moment it is."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -94,7 +95,7 @@ class People:
         """Lets a worker that read a campaign long ago go on with it now."""
         stale = [page for page in self.pages if isinstance(page, Campaign)]
         if stale:
-            campaign = self.random.choice(stale)
+            campaign = copy(self.random.choice(stale))
             self.world.hub(lambda: advance.advance(campaign, at=self.world.clock.now()))
 
     def draft(self, is_started: object) -> Campaign:
@@ -120,7 +121,7 @@ class People:
                 starting.start(campaign, actor=self.packager, at=at)
             elif campaign.status == CampaignStatus.DRAFT or not (found.completed or found.failed):
                 ending.abandon(campaign, actor=self.packager, at=at)
-            elif found.failed and self.random.random() < 0.7:
+            elif found.failed and self.random.random() < 0.4:
                 progress.retry_failed(campaign, actor=self.packager, at=at)
             elif found.completed and self.random.random() < 0.8:
                 self.publish(campaign)
@@ -173,10 +174,10 @@ class People:
         found = rows.order_by("pk")
         stale = [page for page in self.pages if isinstance(page, rows.model)]
         if stale and self.random.random() < STALE:
-            return self.random.choice(stale)
+            return copy(self.random.choice(stale))  # a copy: what a process that died had in mind is gone
         row = found[self.random.randrange(max(rows.count(), 1)) :].first()
         if row is not None and rows.model in {BuildTask, Campaign}:
-            self.pages = [*self.pages[-PAGES:], row]
+            self.pages = [*self.pages[-PAGES:], copy(row)]
         return row
 
     def _anybody(self) -> User:
