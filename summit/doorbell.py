@@ -6,6 +6,7 @@ CAMPAIGN = "summit.advance_campaign"
 DISPATCH = "summit.dispatch"
 PLAN = "summit.plan"
 REFRESH = "summit.refresh_repository"
+WITHDRAW = "summit.withdraw"
 
 
 def ring(task: str, *, expires_seconds: float | None = None, **ids: int | str) -> None:

@@ -19,13 +19,15 @@ VIEW = "view_repository"
 SUBMIT = "submit_build"
 PUSH = "push_build"
 REVIEW = "review_build"
+WITHDRAW = "withdraw_packages"
 MANAGE = "manage"
 # Each right, and those that include it.
 _INCLUDED_IN = {
-    VIEW: (VIEW, SUBMIT, PUSH, REVIEW, MANAGE),
+    VIEW: (VIEW, SUBMIT, PUSH, REVIEW, WITHDRAW, MANAGE),
     SUBMIT: (SUBMIT, PUSH, MANAGE),
     PUSH: (PUSH, MANAGE),
     REVIEW: (REVIEW, MANAGE),
+    WITHDRAW: (WITHDRAW, MANAGE),
     MANAGE: (MANAGE,),
 }
 

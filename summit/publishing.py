@@ -4,7 +4,7 @@ The only module of summit that knows vessel.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from serpent_infra.formats.dependency import Capability
 from serpent_infra.wire.names import ARCHITECTURE_PATTERN, IDENTIFIER_PATTERN
 from serpent_infra.wire.orders import RemoteIndex
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
-from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose, Remote
+from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose, Remote, Withdrawal
 from vessel import interfaces as vessel
-from vessel.interfaces import ImportReport, ImportStatus, Merge, PublishedPackage
+from vessel.interfaces import ImportReport, ImportStatus, Merge, PublishedPackage, Withdrawn
 
 __all__ = [
     "REPLY_TO",
@@ -25,6 +25,7 @@ __all__ = [
     "PublishedPackage",
     "Stream",
     "StreamUnfit",
+    "Withdrawn",
     "acknowledge",
     "branch",
     "drop",
@@ -34,16 +35,20 @@ __all__ = [
     "merge",
     "offer_to",
     "packages_of",
+    "published_of",
     "remotes_of",
     "request_import",
     "stream_of",
+    "streams_of",
     "unsettled",
+    "withdraw",
 ]
 
 REPLY_TO = "summit.settle_import"
 # The stream that a profile publishes to wins over what it layers on.
 _OWN_PRIORITY = 100
 _KNOWN_LIMIT = 16
+_CHUNK = 500  # as many names as a statement may hold on every database, with room to spare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +168,53 @@ def packages_of(source_name: str, profile: Profile, campaign: Campaign | None = 
     except vessel.UnknownStream:
         return []
     return packages
+
+
+def published_of(source_names: Collection[str], profile: Profile) -> Mapping[str, list[PublishedPackage]]:
+    """Gives what the profile's own stream offers of some sources, by source, each by name."""
+    found: dict[str, list[PublishedPackage]] = {}
+    names = sorted(source_names)
+    for start in range(0, len(names), _CHUNK):
+        try:
+            _, packages = vessel.published_packages(
+                channel=profile.channel,
+                stream=profile.stream,
+                architecture=profile.architecture,
+                source_names=names[start : start + _CHUNK],
+            )
+        except vessel.UnknownStream:
+            return {}
+        for package in packages:
+            found.setdefault(package.source_name, []).append(package)
+    return found
+
+
+def streams_of(profile: Profile) -> dict[tuple[str, str], Stream]:
+    """Reads all streams of ours that a profile resolves against, its own among them, by channel and name."""
+    places = {(remote.channel, remote.stream) for remote in profile.remotes.all() if remote.is_ours}
+    places.add((profile.channel, profile.stream))
+    return {place: _read(*place, profile.architecture) for place in sorted(places)}
+
+
+def withdraw(withdrawal: Withdrawal, *, who: str, at: datetime) -> Withdrawn:
+    """Takes packages of one source out of a profile's stream, once; raises `StreamUnfit`, its message says why."""
+    profile = withdrawal.profile
+    try:
+        return vessel.withdraw_packages(
+            order=vessel.WithdrawalOrder(
+                reference=withdrawal.reference,
+                channel=profile.channel,
+                stream=profile.stream,
+                architecture=profile.architecture,
+                source_name=withdrawal.source_name,
+                seen=tuple(withdrawal.packages),
+                who=who,
+                why=withdrawal.reason,
+            ),
+            at=at,
+        )
+    except (vessel.ChannelMismatch, vessel.UnknownStream, vessel.NotAdmissible) as error:
+        raise StreamUnfit(str(error)) from error
 
 
 def remotes_of(profile: Profile, campaign: Campaign | None = None) -> tuple[RemoteIndex, ...]:

@@ -116,5 +116,13 @@ CAMPAIGN_SOURCES: dict[CampaignStatus, frozenset[CampaignStatus]] = {
 }
 
 
+class WithdrawalStatus(TextChoices):
+    """What became of a person's word that packages shall leave a stream: ordered ──▶ done | refused."""
+
+    ORDERED = "ordered"
+    DONE = "done"
+    REFUSED = "refused"
+
+
 class IllegalTransition(Exception):
     """The row is not, or no longer, in a state that allows this."""

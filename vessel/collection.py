@@ -122,6 +122,18 @@ def _leave(contents: dict[Key, Item], source: Source, *, made: Collection[Key], 
             del contents[key]
 
 
+def withdraw(current: Contents, source: Source, *, seen: Collection[str]) -> dict[Key, Item]:
+    """Gives the contents without the packages of a source.
+
+    `seen` are the texts (`str`) of those that the asker has seen there. Raises `NotAdmissible` where there is another:
+    what nobody looked at is not taken away. What is gone already changes nothing.
+    """
+    for item in current.values():
+        if item.source == source and str(item) not in seen:
+            raise NotAdmissible(f"{item} has been published since it was decided what goes")
+    return {key: item for key, item in current.items() if item.source != source}
+
+
 def _check_size(contents: Contents, architectures: Iterable[str]) -> None:
     for architecture in sorted(architectures):
         count = sum(1 for key in contents if key[1] == architecture)

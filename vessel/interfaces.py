@@ -4,9 +4,10 @@ The caller names the Celery task to ring (`reply_to`); vessel rings it with `ref
 asked.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
-from vessel import branches, intake, offer, publish, tree
+from vessel import branches, intake, offer, publish, tree, withdraw
 from vessel.collection import NotAdmissible
 from vessel.models import Import
 from vessel.orders import (
@@ -18,6 +19,8 @@ from vessel.orders import (
     PublishedPackage,
     UnknownImport,
     UnknownStream,
+    WithdrawalOrder,
+    Withdrawn,
 )
 from vessel.states import ImportStatus
 
@@ -32,6 +35,8 @@ __all__ = [
     "PublishedPackage",
     "UnknownImport",
     "UnknownStream",
+    "WithdrawalOrder",
+    "Withdrawn",
     "acknowledge",
     "branch_stream",
     "drop_branch",
@@ -43,6 +48,7 @@ __all__ = [
     "request_import",
     "stream_version",
     "unsettled",
+    "withdraw_packages",
 ]
 
 
@@ -73,6 +79,15 @@ def merge_branch(*, channel: str, branch: str, stream: str, who: str, why: str, 
 def drop_branch(*, channel: str, branch: str, at: datetime) -> bool:
     """Takes a branch away with what only it had; False while imports into it are under way. Idempotent."""
     return branches.drop(channel=channel, branch=branch, at=at)
+
+
+def withdraw_packages(*, order: WithdrawalOrder, at: datetime) -> Withdrawn:
+    """Publishes a version without the packages of a source. Idempotent by `order.reference`.
+
+    Not for the inside of a transaction. Raises `UnknownStream`, `ChannelMismatch` for a branch, `NotAdmissible` where
+    something of the source was published that was not seen, or is about to be.
+    """
+    return withdraw.withdraw_source(order=order, at=at)
 
 
 def request_import(*, order: ImportOrder, reply_to: str, at: datetime) -> None:
@@ -107,14 +122,15 @@ def stream_version(*, channel: str, stream: str) -> str:
 
 
 def published_packages(
-    *, channel: str, stream: str, architecture: str, source_name: str = ""
+    *, channel: str, stream: str, architecture: str, source_name: str = "", source_names: Collection[str] = ()
 ) -> tuple[str, list[PublishedPackage]]:
     """Gives the version a stream points to and what it holds for one architecture, by name.
 
-    With `source_name` only the packages of that source. Raises `UnknownStream`.
+    With `source_name`, or `source_names`, only the packages of these sources. Raises `UnknownStream`.
     """
     version = offer.version_of(channel=channel, stream=stream)
-    return str(version), offer.packages(version, architecture=architecture, source_name=source_name)
+    sources = {*source_names, *([source_name] if source_name else [])}
+    return str(version), offer.packages(version, architecture=architecture, source_names=sources)
 
 
 def index_uri(*, channel: str, version: str, architecture: str) -> str:

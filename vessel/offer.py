@@ -1,5 +1,7 @@
 """What a stream offers now, and how imports stand: the reading half of the door."""
 
+from collections.abc import Collection
+
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
 from vessel.models import Import, Membership, Stream, Version
@@ -36,9 +38,9 @@ def version_of(*, channel: str, stream: str) -> Version:
     return pointer.version
 
 
-def packages(version: Version, *, architecture: str, source_name: str = "") -> list[PublishedPackage]:
-    """Lists what a version holds for one architecture, by name; of one source only where that is named."""
-    of_source = {"stone__source_name": source_name} if source_name else {}
+def packages(version: Version, *, architecture: str, source_names: Collection[str] = ()) -> list[PublishedPackage]:
+    """Lists what a version holds for one architecture, by name; of some sources only where these are named."""
+    of_source = {"stone__source_name__in": sorted(source_names)} if source_names else {}
     rows = (
         Membership.objects.of(version)
         .filter(architecture=architecture, **of_source)

@@ -85,6 +85,32 @@ class Merge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WithdrawalOrder:
+    """Take the packages of a source out of a stream for one architecture.
+
+    `reference` is the asker's own name of it: asking twice with the same reference changes nothing. `seen` are the
+    packages (`str(PublishedPackage)`) that it was decided upon: where there is another by then, none is taken away.
+    """
+
+    reference: str
+    channel: str
+    stream: str
+    architecture: str
+    source_name: str
+    seen: tuple[str, ...]
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawn:
+    """What became of a withdrawal: the version that goes without, and the names of the packages that left with it."""
+
+    version: str
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedPackage:
     """One package that a stream offers; `provides` holds its own name too."""
 
@@ -96,3 +122,7 @@ class PublishedPackage:
     architecture: str
     provides: frozenset[Capability]
     depends: frozenset[Capability]
+
+    def __str__(self) -> str:
+        """The form people read, and by which a withdrawal says what was seen."""
+        return f"{self.name} {self.version}-{self.release} ({self.architecture}, build {self.build_release})"

@@ -18,7 +18,7 @@ from serpent_infra.formats.root_index import is_identifier
 from vessel import doorbell, tree
 from vessel.collection import Changes, Contents, Item, Key, NotAdmissible, admit, difference
 from vessel.locks import channel_lock
-from vessel.models import Absence, Branch, Channel, Import, Membership, Stone, Stream, StreamMove, Version
+from vessel.models import Absence, Branch, Channel, Import, Membership, Stone, Stream, StreamMove, Version, Withdrawal
 from vessel.models.versions import MembershipQuerySet
 from vessel.orders import ChannelMismatch
 
@@ -273,7 +273,7 @@ def finish(version: Version, *, at: datetime) -> None:
             stream=version.lineage,
             from_version_id=version.parent_id,
             to_version=version,
-            who="".join(Branch.objects.filter(merged_in=version).values_list("merged_by", flat=True)),
+            who=_who(version),
             why=version.summary,
             moved_at=at,
         )
@@ -284,12 +284,19 @@ def finish(version: Version, *, at: datetime) -> None:
     tree.switch(version.channel)
 
 
+def _who(version: Version) -> str:
+    """Names the person who had a version made, by a merge or a withdrawal; "" where imports did."""
+    merged = Branch.objects.filter(merged_in=version).values_list("merged_by", flat=True)
+    return "".join([*merged, *Withdrawal.objects.filter(version=version).values_list("who", flat=True)])
+
+
 def _take_back(version: Version, *, problem: str, at: datetime) -> None:
     """Undoes the rows of a version that never became complete; its imports try again later."""
     with transaction.atomic():
         Membership.objects.filter(added_in=version).delete()
         Membership.objects.filter(removed_in=version).update(removed_in=None)
         Absence.objects.filter(since=version).delete()
+        Withdrawal.objects.filter(version=version).delete()
         subjects = list(Import.objects.open().filter(version=version))
         Import.objects.filter(version=version).update(version=None, removed=[])
         Branch.objects.filter(merged_in=version).update(merged_in=None, merged_by="", kept=[])

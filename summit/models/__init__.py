@@ -14,6 +14,7 @@ from summit.models.submissions import Review, Submission, Verdict
 from summit.models.tasks import BuildTask, Purpose
 from summit.models.verifications import Finding, Verification
 from summit.models.webhooks import Delivery, DeliveryOutcome, Webhook
+from summit.models.withdrawals import Withdrawal, WithdrawalEvent
 from summit.needs import BlockReason, EdgeKind, Usage
 
 __all__ = [
@@ -50,4 +51,6 @@ __all__ = [
     "Verification",
     "VerificationPolicy",
     "Webhook",
+    "Withdrawal",
+    "WithdrawalEvent",
 ]

@@ -37,6 +37,12 @@ class Project(models.Model):
     title = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     is_paused = models.BooleanField(default=False, help_text="Nothing of this project is dispatched while it is set.")
+    withdraws_after_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="So many days after a recipe is gone from git its packages are withdrawn by themselves, "
+        "unless something depends on them. Empty: only people withdraw packages.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()

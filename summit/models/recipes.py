@@ -87,6 +87,7 @@ class Recipe(models.Model):
     conflict = models.TextField(blank=True)
     claims = models.JSONField(default=list)  # packages for which its newest state waits: another repository makes them
     removed_at = models.DateTimeField(null=True, blank=True)
+    former_names = models.JSONField(default=list)  # what it was called before: packages of that name may be published
 
     objects = RecipeQuerySet.as_manager()
 

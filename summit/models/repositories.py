@@ -95,6 +95,7 @@ class Repository(models.Model):
             ("submit_build", "Can propose builds"),
             ("push_build", "Can have builds accepted without a second person"),
             ("review_build", "Can review proposed builds"),
+            ("withdraw_packages", "Can withdraw published packages of recipes that are gone"),
             ("manage", "Can configure the repository"),
         ]
         constraints = [models.UniqueConstraint(fields=["project", "slug"], name="one_repository_of_a_slug_per_project")]
@@ -162,6 +163,10 @@ class Repository(models.Model):
     def can_review(self, user: permissions.Viewer) -> bool:
         """Says whether the user may be the second person."""
         return permissions.holds(user, permissions.REVIEW, self)
+
+    def can_withdraw(self, user: permissions.Viewer) -> bool:
+        """Says whether the user may withdraw what is published of its recipes that are gone."""
+        return permissions.holds(user, permissions.WITHDRAW, self)
 
     def can_manage(self, user: permissions.Viewer) -> bool:
         """Says whether the user may configure it, and ask for a refresh."""

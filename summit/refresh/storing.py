@@ -16,6 +16,7 @@ _GOOD = [
     *("author_email", "changed_at", "blob", "tree", "error", "error_line", "error_column", "error_commit"),
     "removed_at",
     "claims",
+    "former_names",
 ]
 MESSAGE_LIMIT = 4000  # characters
 _BAD = ["error", "error_line", "error_column", "error_commit", "blob", "removed_at", "claims"]
@@ -104,6 +105,8 @@ def _fill(row: Recipe, reading: Reading, commit: CommitInfo | None) -> None:
     if recipe is None:
         return
     row.path = reading.entry.path
+    if row.release and row.name != recipe.name:
+        row.former_names = [*(name for name in row.former_names if name not in {row.name, recipe.name}), row.name]
     row.name, row.version, row.release = recipe.name, recipe.version, recipe.release
     row.summary, row.description, row.homepage = recipe.summary, recipe.description, recipe.homepage[:1000]
     row.licences = list(recipe.licences)

@@ -1,6 +1,6 @@
 """Stand-ins for avalanche's and vessel's doors: the same functions, kept in memory, driven by the test."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -341,11 +341,12 @@ class FakeRepository:
         return f"v{self.versions[channel, stream]}"
 
     def published_packages(
-        self, *, channel: str, stream: str, architecture: str, source_name: str = ""
+        self, *, channel: str, stream: str, architecture: str, source_name: str = "", source_names: Collection[str] = ()
     ) -> tuple[str, list[PublishedPackage]]:
         version = self.stream_version(channel=channel, stream=stream)
         packages = [package for package in self.streams[channel, stream] if package.architecture == architecture]
-        return version, [package for package in packages if source_name in {"", package.source_name}]
+        wanted = {*source_names, *([source_name] if source_name else [])}
+        return version, [package for package in packages if not wanted or package.source_name in wanted]
 
     def index_uri(self, *, channel: str, version: str, architecture: str) -> str:
         return f"http://repository.example/{channel}/history/{version}/{architecture}/stone.index"

@@ -5,6 +5,7 @@ from vessel.models.channels import Channel, Stream, StreamMove, Tag
 from vessel.models.imports import Import, ImportEvent
 from vessel.models.stones import Stone
 from vessel.models.versions import Absence, Membership, Version
+from vessel.models.withdrawals import Withdrawal
 
 __all__ = [
     "Absence",
@@ -18,4 +19,5 @@ __all__ = [
     "StreamMove",
     "Tag",
     "Version",
+    "Withdrawal",
 ]

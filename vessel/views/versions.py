@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from vessel import permissions
 from vessel.changes import changes_of
 from vessel.interfaces import index_uri
-from vessel.models import Version
+from vessel.models import Version, Withdrawal
 
 PAGE_SIZE = 200
 MOST_OTHERS = 50
@@ -34,6 +34,7 @@ def version_detail(request: HttpRequest, channel: str, identifier: int) -> HttpR
         "streams": version.pointing_streams.order_by("name"),
         "tags": version.tags.order_by("name"),
         "imports": version.imports.order_by("pk")[:PAGE_SIZE],
+        "withdrawals": Withdrawal.objects.filter(version=version).exclude(removed=[]).order_by("pk"),
         "index_uris": uris if version.is_kept else [],
         "others": version.channel.versions.kept().exclude(pk=version.pk)[:MOST_OTHERS],
         "elsewhere": version.channel.streams.filter(branch=None)
