@@ -1,14 +1,15 @@
 """Why is it not building? One sentence for every build, in parts, so that pages can make links of some."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from serpent_infra.words import duration
 from summit import demands, dispatch, outlook, permissions, publishing, suiting
-from summit.models import BuildTask, Control, ControlEvent, Project, TaskEdge
+from summit.models import BuildTask, Control, ControlEvent, Project, TaskEdge, Verification
+from summit.scheduler import Ready
 from summit.states import RETRYABLE, STUCK, TaskStatus
 
 _NAMED_NEEDS = 3
@@ -17,6 +18,10 @@ _TAKING_IN = {
     publishing.ImportStatus.REQUESTED: "and the repository is about to fetch its packages",
     publishing.ImportStatus.FETCHING: "and the repository is fetching its packages",
     publishing.ImportStatus.VERIFYING: "and the repository is checking and publishing its packages",
+}
+_SHORT = {
+    TaskStatus.IN_REVIEW: "waits for a second person",
+    TaskStatus.VERIFYING: "built once, to be built a second time by another owner's builder",
 }
 
 
@@ -60,8 +65,10 @@ def _parts(task: BuildTask, *, at: datetime) -> Iterable[Part]:
             parts = _queued(task, at=at)
         case TaskStatus.BLOCKED:
             parts = _blocked(task)
-        case TaskStatus.BUILDING | TaskStatus.VERIFYING:
+        case TaskStatus.BUILDING:
             parts = _building(task, at=at)
+        case TaskStatus.VERIFYING:
+            parts = _verifying(task, at=at)
         case TaskStatus.PUBLISHING:
             parts = _publishing(task, at=at)
         case _:
@@ -154,13 +161,17 @@ def _stage(need: BuildTask, latest: dispatch.TaskAttempt | None, *, at: datetime
     if need.status != TaskStatus.BUILDING or latest is None:
         return [Part(f" ({TaskStatus(need.status).label.lower()})")]
     builder = latest.reference.builder
-    return [Part(" (building on "), Part(builder, "builder", builder), Part(f", {_left(need, at=at)})")]
+    return [
+        Part(" (building on "),
+        Part(builder, "builder", builder),
+        Part(f", {_left(need, need.started_at, at=at)})"),
+    ]
 
 
-def _left(task: BuildTask, *, at: datetime) -> str:
-    if task.started_at is None:
+def _left(task: BuildTask, since: datetime | None, *, at: datetime) -> str:
+    if since is None:
         return "just begun"
-    left = task.estimate_seconds - (at - task.started_at).total_seconds()
+    left = task.estimate_seconds - (at - since).total_seconds()
     return f"about {duration(left)}" if left > 0 else "longer than usual"
 
 
@@ -242,11 +253,52 @@ def _building(task: BuildTask, *, at: datetime) -> list[Part]:
     if status.started_at is None:
         return [Part("It is offered to "), place, Part(f"{slot}, whose worker has not taken it yet.")]
     phase = f", phase {status.phase}" if status.phase else ""
-    return [Part("It is building on "), place, Part(f"{slot}{phase}: {_left(task, at=at)}.")]
+    since = status.started_at if reference.is_second else task.started_at
+    return [Part("It is building on "), place, Part(f"{slot}{phase}: {_left(task, since, at=at)}.")]
+
+
+def _verifying(task: BuildTask, *, at: datetime) -> list[Part]:
+    found = Verification.objects.open().select_related("built", "second").filter(task=task).first()
+    if found is None:
+        return [Part("What was built first is known no more; it is about to be built again.")]
+    builder = found.built.builder
+    parts = [Part("It was built by "), Part(builder, "builder", builder)]
+    if found.is_building:
+        now = _building(task, at=at)
+        begin = now[0].text[:1].lower() + now[0].text[1:]
+        return [*parts, Part(f", and is built a second time by another owner: {begin}"), *now[1:]]
+    if task.profile.is_paused or task.profile.project.is_paused:
+        return [*parts, Part(" and waits to be built a second time, but "), *_paused(task)]
+    if found.not_before is not None and found.not_before > at:
+        rest = duration(found.not_before - at)
+        why = (found.second.failure_message if found.second is not None else "").rstrip(".")
+        told = f" {found.second_place} could not build it a second time{f' ({why})' if why else ''}; another try begins"
+        return [*parts, Part(f";{told} in {rest}.")]
+    wanted = replace(demands.as_ready(task), other_than=found.owner)
+    until = f"; where none does by {found.until:%d %B, %H:%M} UTC, it fails"
+    return [*parts, Part(f"; it waits for a builder of another owner {_second_slot(wanted, at=at)}{until}.")]
+
+
+def _second_slot(wanted: Ready, *, at: datetime) -> str:
+    """Says what a second build waits for: its turn on slots that may take it, or a slot that may."""
+    slots = dispatch.working_slots(at=at)
+    fit = suiting.suitable(wanted, slots)
+    if fit:
+        free = {(slot.builder, slot.index) for slot in dispatch.free_slots(at=at)}
+        busy = sum((slot.builder, slot.index) not in free for slot in fit)
+        return f"to build it a second time: {busy} of {len(fit)} that may take it are busy"
+    others = [slot for slot in slots if slot.owner != wanted.other_than]
+    if not slots:
+        missing = "no builder works now"
+    elif not others:
+        missing = "every slot that works now is of the owner whose builder built it"
+    else:
+        missing = f"it {suiting.obstacle(replace(wanted, other_than=None), others)}"
+    return f"that can take it, to build it a second time: {missing}"
 
 
 def _publishing(task: BuildTask, *, at: datetime) -> list[Part]:
-    latest = task.attempts.order_by("-number").first()
+    latest = task.attempts.exclude(import_reference="").order_by("-number").first()
     report = publishing.import_of(latest.import_reference) if latest is not None else None
     if report is None:
         return [Part("It is built; the repository knows nothing of it yet, and is asked once more.")]
@@ -272,8 +324,8 @@ def _short(task: BuildTask, first: Mapping[int, str], *, at: datetime) -> str:
         return first[task.pk] + (f" and {task.blockers - 1} more" if task.blockers > 1 else "")
     if task.problem:
         return task.problem
-    if task.status == TaskStatus.IN_REVIEW:
-        return "waits for a second person"
+    if task.status in _SHORT:
+        return _SHORT[TaskStatus(task.status)]
     if task.status == TaskStatus.QUEUED and (task.profile.is_paused or task.profile.project.is_paused):
         return "is paused"
     if task.not_before is not None and task.not_before > at:

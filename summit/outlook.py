@@ -162,11 +162,13 @@ def foresee(*, at: datetime) -> Foresight:
     """Forecasts the queue as it is stored now."""
     levels = dict(Profile.objects.running().values_list("pk", "isa_level"))
     begun, waiting, total = _read(levels)
+    places = _read_places() if begun else {}
+    # What waits for a builder of another owner to build it a second time may wait long; nothing is told of it.
+    begun = [row for row in begun if row.status != TaskStatus.VERIFYING or row.pk in places]
     rows = [*begun, *waiting]
     slots = dispatch.working_slots(at=at)
     experience = learn()
     needs = _read_needs([row.pk for row in waiting], is_all=len(waiting) == total)
-    places = _read_places() if begun else {}
     avoid = lanes.avoided(at=at)
     works = [
         _work(row, row.as_ready(levels.get(row.profile_id, ""), avoid), needs, places, experience, at=at)
@@ -260,10 +262,11 @@ def _read(profiles: Iterable[int]) -> tuple[list[_Row], list[_Row], int]:
     return [_Row(*row) for row in begun], [_Row(*row) for row in head], going.filter(waits).count()
 
 
-def _read_places() -> Mapping[int, tuple[str, int]]:
-    """Reads where builds run."""
-    tries = AttemptRef.objects.unsettled().filter(task__status=TaskStatus.BUILDING)
-    return {task: (builder, slot) for task, builder, slot in tries.values_list("task", "builder", "slot")}
+def _read_places() -> Mapping[int, tuple[str, int, datetime]]:
+    """Reads where builds run, the second ones too, and since when."""
+    tries = AttemptRef.objects.unsettled().filter(task__status__in=(TaskStatus.BUILDING, TaskStatus.VERIFYING))
+    rows = tries.values_list("task", "builder", "slot", "created_at")
+    return {task: (builder, slot, since) for task, builder, slot, since in rows}
 
 
 def _read_needs(tasks: Sequence[int], *, is_all: bool) -> Mapping[int, list[int]]:
@@ -282,14 +285,15 @@ def _work(
     row: _Row,
     ready: Ready,
     needs: Mapping[int, list[int]],
-    places: Mapping[int, tuple[str, int]],
+    places: Mapping[int, tuple[str, int, datetime]],
     experience: Experience,
     *,
     at: datetime,
 ) -> Work:
-    running_for = None
+    place, running_for = places.get(row.pk), None
     if row.status in {TaskStatus.BUILDING, TaskStatus.VERIFYING}:
-        running_for = (at - row.started_at).total_seconds() if row.started_at else 0.0
+        since = place[2] if place is not None and row.status == TaskStatus.VERIFYING else row.started_at
+        running_for = (at - since).total_seconds() if since else 0.0
     return Work(
         ready=ready,
         seconds=row.estimate_seconds,
@@ -297,7 +301,7 @@ def _work(
         needs=tuple(needs.get(row.pk, ())) if row.status == TaskStatus.QUEUED else (),
         rests_for=(row.not_before - at).total_seconds() if row.not_before is not None else 0.0,
         running_for=running_for,
-        place=places.get(row.pk),
+        place=None if place is None else place[:2],
         is_built=row.status == TaskStatus.PUBLISHING,
     )
 
