@@ -57,11 +57,12 @@ class ProfileAdmin(admin.ModelAdmin[Profile]):
         "channel",
         "stream",
         "purpose",
+        "verification",
         "is_paused",
         "plan_error",
     )
     list_display_links = ("name",)
-    list_filter = ("architecture", "purpose", "is_paused")
+    list_filter = ("architecture", "purpose", "verification", "is_paused")
     list_select_related = ("project",)
     readonly_fields = ("is_paused",)
     inlines = (RemoteInline,)

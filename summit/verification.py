@@ -1,7 +1,7 @@
 """Builds made twice: what the first attempt built is kept until a builder of another owner built the same, or did not.
 
 Every end is decided here, by the report of a second attempt or by the sweep: equal bit for bit, it is published;
-different, or built by one of them only, it fails; undecided until a deadline, it fails as well. See ADR 0012.
+different, or built by one of them only, it fails; undecided until a deadline, it fails as well. See ADR 0013.
 """
 
 from collections.abc import Callable

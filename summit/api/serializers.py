@@ -12,6 +12,7 @@ from summit import demands, dispatch, explain, outlook, suiting
 from summit.models import (
     BuildTask,
     ControlEvent,
+    Finding,
     Profile,
     Project,
     Recipe,
@@ -22,6 +23,7 @@ from summit.models import (
     TaskEdge,
     TaskEvent,
     Verdict,
+    Verification,
 )
 
 
@@ -38,6 +40,7 @@ class ProfileSerializer(serializers.ModelSerializer[Profile]):
             "stream",
             "purpose",
             "verifies_manifests",
+            "verification",
             "is_paused",
             "planned_at",
             "plan_error",
@@ -202,6 +205,7 @@ class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
 
     attempt = serializers.UUIDField(source="reference.attempt")
     number = serializers.IntegerField(source="reference.number")
+    is_second = serializers.BooleanField(source="reference.is_second")
     builder = serializers.CharField(source="reference.builder")
     slot = serializers.IntegerField(source="reference.slot")
     status = serializers.CharField(source="status.status", default="forgotten")
@@ -221,6 +225,31 @@ class TrySerializer(serializers.Serializer[dispatch.TaskAttempt]):
         task, number = one.reference.task_id, one.reference.number
         names = [file.name for file in report.manifests] if report is not None else []
         return {name: reverse("summit:build_manifest", args=[task, number, name]) for name in names}
+
+
+class VerificationSerializer(serializers.ModelSerializer[Verification]):
+    """Whether a builder of another owner built the same, bit for bit.
+
+    `finding` is same, different, undecided or dropped; "" while a second build is waited for, `until` then at most.
+    `verified_by` is set where both built the same, `second_builder` is the newest that was to.
+    """
+
+    built_by = serializers.CharField(source="built.builder")
+    built_for = serializers.CharField(source="owner_name")
+    second_builder = serializers.CharField(source="second.builder", default=None, allow_null=True)
+    second_for = serializers.CharField(source="second_owner_name")
+    verified_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Verification
+        fields = (
+            *("finding", "built_by", "built_for", "second_builder", "second_for", "verified_by"),
+            *("began_at", "until", "ended_at"),
+        )
+
+    def get_verified_by(self, found: Verification) -> str | None:
+        """Names the builder that built the same; null where none did."""
+        return found.second.builder if found.finding == Finding.SAME and found.second is not None else None
 
 
 class RangeSerializer(serializers.Serializer[outlook.Range]):
@@ -249,12 +278,14 @@ class BuildDetailSerializer(BuildSerializer):
     needs = serializers.SerializerMethodField()
     attempts = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
+    verification = serializers.SerializerMethodField()
 
     class Meta(BuildSerializer.Meta):
         fields: tuple[str, ...] = (
             *BuildSerializer.Meta.fields,
             *("memory_bytes", "disk_bytes", "learnt_memory_bytes", "learnt_disk_bytes"),
             *("submission", "superseded_by", "explanation", "outlook", "warnings", "needs", "attempts", "events"),
+            "verification",
         )
 
     def get_explanation(self, task: BuildTask) -> str:
@@ -275,6 +306,12 @@ class BuildDetailSerializer(BuildSerializer):
     def get_attempts(self, task: BuildTask) -> list[dict[str, Any]]:
         """Lists the tries, newest first."""
         return [TrySerializer(attempt).data for attempt in dispatch.attempts_of(task)]
+
+    @extend_schema_field(VerificationSerializer(allow_null=True))
+    def get_verification(self, task: BuildTask) -> dict[str, Any] | None:
+        """Gives what its latest second build came to; null where none was wanted."""
+        found = Verification.objects.latest_of(task)
+        return None if found is None else dict(VerificationSerializer(found).data)
 
     def get_events(self, task: BuildTask) -> list[dict[str, Any]]:
         """Lists the transitions, oldest first."""

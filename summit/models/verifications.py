@@ -39,6 +39,10 @@ class VerificationQuerySet(models.QuerySet["Verification"]):
         """Narrows to those whose second attempt is with a builder."""
         return self.open().filter(is_building=True, task__status=TaskStatus.VERIFYING)
 
+    def latest_of(self, task: BuildTask) -> "Verification | None":
+        """Gives a task's newest, with the attempts that it names."""
+        return self.select_related("built", "second").filter(task=task).order_by("-pk").first()
+
     def with_task(self) -> Self:
         """Fetches along what settling one takes."""
         return self.select_related("built", "second", "task__recipe__repository__project", "task__profile__project")

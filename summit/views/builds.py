@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from summit import dispatch, explain, outlook, publishing
-from summit.models import AttemptRef, BuildTask, TaskEdge
+from summit.models import AttemptRef, BuildTask, TaskEdge, Verification
 from summit.states import IN_PROGRESS, WAITING, TaskStatus
 from summit.views.controls import orders_of
 
@@ -72,9 +72,8 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "events": task.events.select_related("actor").order_by("at", "pk"),
         "tries": tries,
         "chosen": chosen,
-        "imported": publishing.import_of(chosen.reference.import_reference)
-        if chosen and chosen.reference.import_reference
-        else None,
+        "imported": _imported(tries, chosen),
+        "verification": Verification.objects.latest_of(task),
         "orders": orders_of(task, request.user),
     }
     if getattr(request, "htmx", False):
@@ -107,6 +106,13 @@ def build_manifest(request: HttpRequest, pk: int, number: int, name: str) -> Htt
 
 def _visible(request: HttpRequest, pk: int) -> BuildTask:
     return get_object_or_404(BuildTask.objects.visible_to(request.user).with_names(), pk=pk)
+
+
+def _imported(tries: list[dispatch.TaskAttempt], chosen: dispatch.TaskAttempt | None) -> publishing.ImportReport | None:
+    """Gives the import of the chosen attempt; a second build has none, the first that it confirmed has."""
+    rows = tries if chosen is not None and chosen.reference.is_second else [chosen] if chosen is not None else []
+    name = next((one.reference.import_reference for one in rows if one.reference.import_reference), "")
+    return publishing.import_of(name) if name else None
 
 
 def _chosen(tries: list[dispatch.TaskAttempt], number: str) -> dispatch.TaskAttempt | None:
