@@ -25,6 +25,16 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(required=False, max_length=300)
 
 
+class WithdrawalForm(forms.Form):
+    """Why packages are withdrawn, which ones were looked at, and whether they go although something needs them."""
+
+    reason = forms.CharField(
+        max_length=300, label="Why", help_text="Everybody can read it; it stands in the stream's history, too."
+    )
+    seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    is_confirmed = forms.BooleanField(required=False, label="Withdraw it although something needs it")
+
+
 class PublishForm(ReasonForm):
     """How many builds without a result are left out; the page says the number, and it must still be true."""
 

@@ -8,10 +8,10 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from summit import demands, doorbell, planning, refresh, settling, turns, webhooks
+from summit import demands, doorbell, planning, refresh, settling, turns, webhooks, withdrawing
 from summit import dispatch as dispatching
 from summit.campaigns import advance
-from summit.models import Campaign, Profile, Repository
+from summit.models import Campaign, Profile, Repository, Withdrawal
 
 log = logging.getLogger(__name__)
 _POLL_FACTOR = 6  # the poll runs every so many sweeps (settings/messaging.py)
@@ -22,12 +22,14 @@ def refresh_repositories(**_extra: object) -> None:
     """Rings a refresh for every repository whose latest is older than the polling interval; forgets old deliveries.
 
     Those that were read longest ago come first: where there are more than can be read in an interval, all take turns.
+    Where a project wants it, what has been gone from git for long enough is withdrawn.
     """
     at = timezone.now()
     webhooks.prune(at=at)
     overdue = Repository.objects.refresh_overdue(at=at, interval=_polling_interval())
     for pk in overdue.longest_unread_first().values_list("pk", flat=True):
         doorbell.ring(doorbell.REFRESH, expires_seconds=_polling_interval().total_seconds(), repository=pk)
+    withdrawing.withdraw_by_themselves(at=at)
 
 
 @shared_task(name="summit.refresh_repository")
@@ -60,6 +62,14 @@ def advance_campaign(*, campaign: int, **_extra: object) -> None:
         advance.advance(row, at=timezone.now())
 
 
+@shared_task(name="summit.withdraw")
+def withdraw(*, withdrawal: int, **_extra: object) -> None:
+    """Takes the packages of a withdrawal out of their stream."""
+    row = Withdrawal.objects.select_related("profile", "actor").filter(pk=withdrawal).first()
+    if row is not None:
+        withdrawing.advance(row, at=timezone.now())
+
+
 @shared_task(name="summit.dispatch")
 def dispatch(**_extra: object) -> None:
     """Gives ready tasks to free slots."""
@@ -89,6 +99,7 @@ def sweep(**_extra: object) -> None:
     except Exception:
         log.exception("could not fit builds to the fleet, the next sweep tries again")
     advance.sweep(at=at)
+    withdrawing.sweep(at=at)
     for profile in Profile.objects.plan_overdue().order_by("pk"):
         try:
             planning.plan(profile, at=at)

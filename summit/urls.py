@@ -14,6 +14,7 @@ from summit.views import (
     repositories,
     submissions,
     webhooks,
+    withdrawals,
 )
 
 app_name = "summit"
@@ -41,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<slug:project>/resume/", controls.project_resume, name="project_resume"),
     path("projects/<slug:project>/profiles/<slug:profile>/pause/", controls.profile_pause, name="profile_pause"),
     path("projects/<slug:project>/profiles/<slug:profile>/resume/", controls.profile_resume, name="profile_resume"),
+    path("projects/<slug:project>/withdraw/<str:name>/", withdrawals.withdrawal, name="withdrawal"),
     path("attempts/<uuid:attempt>/", builds.attempt, name="attempt"),
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
     path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),

@@ -74,7 +74,7 @@ CELERY_TASK_ANNOTATIONS: dict[str, dict[str, Any]] = (
         name: {"time_limit": SERPENT_TASK_SECONDS}
         for name in (
             *("summit.sweep", "summit.plan", "summit.dispatch", "summit.settle", "summit.settle_import"),
-            "summit.advance_campaign",
+            *("summit.advance_campaign", "summit.withdraw"),
             *("summit.refresh_repository", "summit.refresh_repositories"),
             *("avalanche.sweep", "vessel.sweep", "vessel.prune"),
         )

@@ -20,10 +20,21 @@ register = template.Library()
 
 # The tone (and so the colour) of every status that a page shows; the word itself is always written out.
 _TONES = {
-    "good": ("added", "completed", "succeeded", "published", "online", "accepted", "approve", "current", "official"),
+    "good": (
+        "added",
+        "completed",
+        "succeeded",
+        "published",
+        "online",
+        "accepted",
+        "approve",
+        "current",
+        "official",
+        "done",
+    ),
     "busy": (
         *("upgraded", "building", "publishing", "verifying", "running", "fetching", "refreshing", "offered", "new"),
-        "starting",
+        *("starting", "ordered"),
     ),
     "wait": ("queued", "requested", "waiting", "blocked", "draining", "newer", "pending", "warning", "lost"),
     "bad": ("removed", "failed", "refused", "rejected", "broken", "silent", "unsatisfiable", "expired-lease", "error"),

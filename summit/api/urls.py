@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from summit.api import builds, campaigns, controls, difference, recipes, security, webhooks
+from summit.api import builds, campaigns, controls, difference, recipes, security, webhooks, withdrawals
 
 _REPOSITORY = "repositories/<slug:project>/<slug:repository>/"
 _PROFILE = "projects/<slug:slug>/profiles/<slug:profile>/"
+_LEFTOVERS = "projects/<slug:slug>/leftovers/"
 
 urlpatterns = [
     path("projects/", recipes.ProjectList.as_view(), name="api-projects"),
@@ -15,6 +16,10 @@ urlpatterns = [
     path("projects/<slug:slug>/resume/", controls.ProjectResume.as_view(), name="api-project-resume"),
     path(f"{_PROFILE}pause/", controls.ProfilePause.as_view(), name="api-profile-pause"),
     path(f"{_PROFILE}resume/", controls.ProfileResume.as_view(), name="api-profile-resume"),
+    path(_LEFTOVERS, withdrawals.LeftoverList.as_view(), name="api-leftovers"),
+    path(f"{_LEFTOVERS}<str:name>/", withdrawals.LeftoverDetail.as_view(), name="api-leftover"),
+    path(f"{_LEFTOVERS}<str:name>/withdraw/", withdrawals.LeftoverWithdraw.as_view(), name="api-leftover-withdraw"),
+    path("projects/<slug:slug>/withdrawals/", withdrawals.WithdrawalList.as_view(), name="api-withdrawals"),
     path("repositories/", recipes.RepositoryList.as_view(), name="api-repositories"),
     path(_REPOSITORY, recipes.RepositoryDetail.as_view(), name="api-repository"),
     path(f"{_REPOSITORY}refresh/", recipes.RepositoryRefresh.as_view(), name="api-repository-refresh"),

@@ -5,11 +5,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from summit.models import ControlEvent, Project, Repository
+from summit import leftovers
+from summit.models import ControlEvent, Project, Repository, Withdrawal
 from summit.models.repositories import RepositoryQuerySet
 from summit.views.controls import switch
 
 MOST_CONTROLS = 20
+MOST_WITHDRAWALS = 10
 
 
 @require_safe
@@ -36,6 +38,10 @@ def project_detail(request: HttpRequest, project: str) -> HttpResponse:
         "profiles": [(profile, [switch(profile)] if can_control else []) for profile in profiles],
         "orders": [switch(found)] if can_control else [],
         "can_control": can_control,
+        "leftovers": leftovers.leftovers(found, user=request.user),
+        "withdrawals": Withdrawal.objects.visible_to(request.user)
+        .latest_first()
+        .filter(profile__project=found)[:MOST_WITHDRAWALS],
         "controls": ControlEvent.objects.of(found)[:MOST_CONTROLS],
     }
     return render(request, "summit/project_detail.html", context)

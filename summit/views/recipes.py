@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from serpent_infra.formats.dependency import Capability
-from summit import demands, publishing, relations
+from summit import demands, leftovers, publishing, relations
 from summit.models import Dependency, Profile, Recipe, Usage
 from summit.permissions import Viewer
 from summit.states import TaskStatus
@@ -38,8 +38,12 @@ def recipe_detail(request: HttpRequest, project: str, repository: str, name: str
     offered = [] if recipe.manifests else [one for package in published for one in package.provides]
     users = relations.dependants(recipe, published=offered, user=request.user)
     releases = list(recipe.releases.newest_first()[: MOST_RELEASES + 1])
+    left = []
+    if recipe.is_removed:
+        left = leftovers.leftovers(recipe.repository.project, user=request.user, source_name=recipe.name)
     context = {
         "section": "collections",
+        "leftover": left[0] if left else None,
         "project": recipe.repository.project,
         "repository": recipe.repository,
         "recipe": recipe,

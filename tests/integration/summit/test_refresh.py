@@ -147,6 +147,16 @@ def test_removals_and_renames_are_followed(repository: Repository, tree: GitTree
     assert (task.source_name, task.recipe_path) == ("nano", "editors/nano/stone.yaml")
 
 
+def test_a_recipe_that_is_renamed_in_place_remembers_its_old_names(repository: Repository, tree: GitTree) -> None:
+    refresh_repository(repository, at=AT)
+    for name in ("zlib-ng", "zng", "zlib"):
+        tree.write("z/zlib/stone.yaml", recipe_text(name))
+        tree.commit()
+        refresh_repository(repository, at=AT)
+        assert Recipe.objects.get(path="z/zlib/stone.yaml").name == name
+    assert Recipe.objects.get(path="z/zlib/stone.yaml").former_names == ["zlib-ng", "zng"]
+
+
 def test_a_removed_recipe_that_returns_is_itself_again(repository: Repository, tree: GitTree) -> None:
     refresh_repository(repository, at=AT)
     tree.git("rm", "-r", "--quiet", "z")
