@@ -218,10 +218,13 @@ class Fleet:
             ),
             depends=frozenset(),
         )
-        # Each attempt builds other bits, so that one published twice would be seen.
-        files = (artefact(make_stone(place, meta, content=str(order.attempt).encode())),)
+        files = (artefact(make_stone(place, meta, content=self.bits_of(order))),)
         machine.kept[order.attempt] = files
         return self._report(job, Outcome.SUCCEEDED, artefacts=files)
+
+    def bits_of(self, order: BuildOrder) -> bytes:
+        """Gives what a package holds: each attempt builds other bits, so that one published twice would be seen."""
+        return str(order.attempt).encode()
 
     def _report(self, job: Job, outcome: Outcome, **facts: Any) -> BuildReport:
         return BuildReport(
