@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vessel.collection import Item, Key, NotAdmissible, admit, difference, merge
+from vessel.collection import Item, Key, NotAdmissible, admit, difference, merge, withdraw
 
 
 def item(
@@ -293,3 +293,19 @@ def test_no_source_ever_goes_back(current: dict[Key, Item], builds: list[list[It
         except NotAdmissible:
             continue
         assert max(one.order for one in current.values() if one.source == made[0].source) >= newest
+
+
+@given(current=_scattered, source=_SOURCES, unseen=st.booleans())
+def test_a_withdrawal_takes_a_source_and_nothing_that_was_not_seen(
+    current: dict[Key, Item], source: str, *, unseen: bool
+) -> None:
+    own = sorted((one for one in current.values() if one.source_name == source), key=str)
+    seen = [str(one) for one in own[1 if unseen else 0 :]]
+    if unseen and own:
+        with pytest.raises(NotAdmissible, match="published since"):
+            withdraw(current, (source, "x86_64"), seen=seen)
+        return
+    after = withdraw(current, (source, "x86_64"), seen=seen)
+    assert set(after.values()) == set(current.values()) - set(own)
+    assert withdraw(after, (source, "x86_64"), seen=[]) == after
+    assert withdraw(current, (source, "aarch64"), seen=[]) == current
