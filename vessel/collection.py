@@ -105,21 +105,30 @@ def admit(current: Contents, incoming: Iterable[Item]) -> dict[Key, Item]:
         present = current.get(item.key)
         if present is not None:
             _check_follows(present, item)
-    for present in current.values():
-        if present.source in made:
-            _check_order(present, oldest[present.source])
-    for source, keys in made.items():
-        _leave(contents, source, made=keys, order=oldest[source].order)
+    known = _by_source(item for item in current.values() if item.source in made)
+    for source, items in known.items():
+        for present in items:
+            _check_order(present, oldest[source])
+        _leave(contents, items, made=made[source], order=oldest[source].order)
     contents.update({item.key: item for item in incoming})
     _check_size(contents, {architecture for _, architecture in made})
     return contents
 
 
-def _leave(contents: dict[Key, Item], source: Source, *, made: Collection[Key], order: tuple[int, int]) -> None:
-    """Takes out what older builds of a source made and the one of this order did not."""
-    for key in [key for key, item in contents.items() if item.source == source and item.order < order]:
-        if key not in made:
-            del contents[key]
+def _by_source(items: Iterable[Item]) -> dict[Source, list[Item]]:
+    found: dict[Source, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.source, []).append(item)
+    return found
+
+
+def _leave(
+    contents: dict[Key, Item], present: Iterable[Item], *, made: Collection[Key], order: tuple[int, int]
+) -> None:
+    """Takes out those of a source's packages that older builds made and the one of this order did not."""
+    for item in present:
+        if item.order < order and item.key not in made and contents.get(item.key) == item:
+            del contents[item.key]
 
 
 def withdraw(current: Contents, source: Source, *, seen: Collection[str]) -> dict[Key, Item]:
@@ -163,18 +172,9 @@ def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
     `NotAdmissible` for more packages of an architecture than an index can hold.
     """
     changes = difference(origin, branch)
-    incoming: dict[Source, list[Item]] = {}
-    for item in (*changes.added, *(change.new for change in changes.replaced)):
-        incoming.setdefault(item.source, []).append(item)
+    incoming = _by_source((*changes.added, *(change.new for change in changes.replaced)))
     begun = {item.source for item in origin.values()}
-    newest: dict[Source, Item] = {}
-    for item in target.values():
-        known = newest.get(item.source)
-        if known is None or known.order < item.order:
-            newest[item.source] = item
-    made: dict[Source, set[Key]] = {}
-    for item in branch.values():
-        made.setdefault(item.source, set()).add(item.key)
+    known, made = _by_source(target.values()), _by_source(branch.values())
     contents, kept, withdrawn = dict(target), [], []
     for source in sorted(incoming):
         winners = [
@@ -185,7 +185,7 @@ def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
             and present.order >= item.order
         ]
         order = max(item.order for item in incoming[source])
-        present = newest.get(source)
+        present = max(known.get(source, ()), key=lambda item: item.order, default=None)
         if present is not None and present.order > order:
             winners.insert(0, present)
         if winners:
@@ -193,7 +193,7 @@ def merge(*, origin: Contents, branch: Contents, target: Contents) -> Merged:
         elif present is None and source in begun:
             withdrawn.append(incoming[source][0])
         else:
-            _leave(contents, source, made=made[source], order=order)
+            _leave(contents, known.get(source, ()), made={item.key for item in made[source]}, order=order)
             contents.update({item.key: item for item in incoming[source]})
     _check_size(contents, {architecture for _, architecture in incoming})
     return Merged(contents=contents, kept=tuple(kept), withdrawn=tuple(withdrawn))
