@@ -76,7 +76,7 @@ def _order(leftover: Leftover, *, actor: "User | None", reason: str, at: datetim
 def advance(withdrawal: Withdrawal, *, at: datetime) -> None:
     """Does what was ordered, or notes why it cannot be; nothing where that is noted already.
 
-    Raises `OSError` when the repository's disk fails; doing it again goes on.
+    Where the repository's disk fails that is noted as well, and the next sweep goes on.
     """
     if withdrawal.status != WithdrawalStatus.ORDERED:
         return
@@ -86,6 +86,10 @@ def advance(withdrawal: Withdrawal, *, at: datetime) -> None:
     except publishing.StreamUnfit as error:
         with suppress(IllegalTransition):  # another worker found the same
             withdrawal.refuse(problem=str(error), at=at)
+        return
+    except OSError as error:  # taken back there
+        log.warning("could not withdraw %s, the next sweep tries again: %s", withdrawal, error)
+        withdrawal.note_problem(f"the repository's disk failed: {error.strerror or error}; it is tried again")
         return
     with suppress(IllegalTransition), transaction.atomic():  # another worker did, with the same result
         withdrawal.finish(version=done.version, removed=list(done.removed), at=at)

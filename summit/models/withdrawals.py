@@ -36,7 +36,8 @@ class Withdrawal(models.Model):
     """What shall leave the stream of a profile, and why. Nobody assigns `status`.
 
     `repository` held the recipe; `packages` are the published packages that were looked at, as texts: where there is
-    another by then, nothing leaves. `actor` is empty where the project's own setting did it. `removed` names what left.
+    another by then, nothing leaves. `actor` is empty where the project's own setting did it. `removed` names what left,
+    `problem` says why it was refused, or why it is not done yet.
     """
 
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="withdrawals")
@@ -101,11 +102,15 @@ class Withdrawal(models.Model):
     def finish(self, *, version: str, removed: list[str], at: datetime) -> None:
         """Notes in which version they left; `IllegalTransition` where that, or something else, is noted already."""
         sentence = f"{', '.join(removed) or 'nothing'} left in version {version}"
-        self._end(WithdrawalStatus.DONE, at=at, sentence=sentence, version=version, removed=removed)
+        self._end(WithdrawalStatus.DONE, at=at, sentence=sentence, version=version, removed=removed, problem="")
 
     def refuse(self, *, problem: str, at: datetime) -> None:
         """Notes why nothing left."""
         self._end(WithdrawalStatus.REFUSED, at=at, sentence=problem, problem=problem)
+
+    def note_problem(self, problem: str) -> None:
+        """Keeps why it is not done yet, where it is still to be done."""
+        Withdrawal.objects.filter(pk=self.pk, status=WithdrawalStatus.ORDERED).update(problem=problem)
 
     def _end(self, target: WithdrawalStatus, *, at: datetime, sentence: str, **changes: object) -> None:
         changes |= {"status": target, "ended_at": at}

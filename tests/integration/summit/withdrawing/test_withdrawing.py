@@ -16,6 +16,7 @@ from tests.factories import vessel as stones
 from tests.factories.summit import AT, make_profile, make_project, make_recipe, make_repository, make_task, make_user
 from tests.integration.summit.withdrawing.acting import left, offered, order, publish, remove
 from tests.ringing import bells_of
+from vessel import tree
 from vessel.check import findings
 from vessel.models import Channel, StreamMove, Version
 from vessel.versions import move_stream
@@ -142,6 +143,28 @@ def test_lost_and_doubled_messages_change_nothing(
     assert (row.status, row.removed) == (WithdrawalStatus.DONE, ["nano", "nano-devel"])
     assert row.events.count() == 2
     assert Version.objects.count() == count + 1
+
+
+def test_a_disk_that_fails_is_said_and_the_sweep_goes_on(
+    profile: Profile, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove("nano")
+    row = order(profile)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tree, "write_index", full)
+        withdrawing.sweep(at=AT)
+    row.refresh_from_db()
+    assert row.status == WithdrawalStatus.ORDERED
+    assert row.problem == "the repository's disk failed: No space left on device; it is tried again"
+    assert "nano" in offered(place)
+    withdrawing.sweep(at=AT)
+    row.refresh_from_db()
+    assert (row.status, row.problem) == (WithdrawalStatus.DONE, "")
+    assert "nano" not in offered(place)
 
 
 def test_a_rollback_brings_it_back_and_it_is_left_over_again(profile: Profile, place: Path) -> None:
