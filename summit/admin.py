@@ -25,6 +25,8 @@ from summit.models import (
     Share,
     Submission,
     TaskEvent,
+    Withdrawal,
+    WithdrawalEvent,
 )
 
 
@@ -169,6 +171,26 @@ class CampaignAdmin(ReadOnly, admin.ModelAdmin[Campaign]):
     ordering = ("-pk",)
     exclude = ("repositories",)
     inlines = (CampaignEventInline,)
+
+
+class WithdrawalEventInline(ReadOnly, admin.TabularInline[WithdrawalEvent, Withdrawal]):
+    """What happened to a withdrawal."""
+
+    model = WithdrawalEvent
+    extra = 0
+    ordering = ("pk",)
+
+
+@admin.register(Withdrawal)
+class WithdrawalAdmin(ReadOnly, admin.ModelAdmin[Withdrawal]):
+    """Who withdrew the packages of what, and why; they are ordered on the pages of projects."""
+
+    list_display = ("source_name", "profile", "status", "actor", "reason", "version", "ordered_at")
+    list_filter = ("status", "profile")
+    list_select_related = ("profile__project", "actor")
+    search_fields = ("source_name", "reason")
+    ordering = ("-pk",)
+    inlines = (WithdrawalEventInline,)
 
 
 @admin.register(BuildTask)

@@ -12,6 +12,7 @@ from summit.views.controls import switch
 
 MOST_CONTROLS = 20
 MOST_WITHDRAWALS = 10
+MOST_LEFTOVERS = 30
 
 
 @require_safe
@@ -39,6 +40,8 @@ def project_detail(request: HttpRequest, project: str) -> HttpResponse:
         "orders": [switch(found)] if can_control else [],
         "can_control": can_control,
         "leftovers": leftovers.leftovers(found, user=request.user),
+        "named": f":{MOST_LEFTOVERS}",
+        "most": MOST_LEFTOVERS,
         "withdrawals": Withdrawal.objects.visible_to(request.user)
         .latest_first()
         .filter(profile__project=found)[:MOST_WITHDRAWALS],

@@ -12,7 +12,7 @@ from serpent_infra.accounts.models import User
 from summit import permissions, withdrawing
 from summit.models import Profile, Repository
 from tests.factories.summit import AT, make_user
-from tests.integration.summit.withdrawing.acting import offered, remove
+from tests.integration.summit.withdrawing.acting import offered, order, remove
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +107,15 @@ def test_a_private_repository_tells_strangers_nothing(profile: Profile, client: 
     Repository.objects.update(is_private=True)
     assert client.get(page_of()).status_code == 404
     assert APIClient().get("/api/v1/projects/main/leftovers/").json() == []
+
+
+def test_the_administration_shows_withdrawals_and_changes_none(profile: Profile, client: Client) -> None:
+    remove("nano")
+    row = order(profile)
+    client.force_login(make_user("root", is_staff=True, is_superuser=True))
+    assert "nobody uses it" in client.get(reverse("admin:summit_withdrawal_changelist")).content.decode()
+    page = client.get(reverse("admin:summit_withdrawal_change", args=[row.pk]))
+    assert "nobody uses it" in page.content.decode()
+    assert client.get(reverse("admin:summit_withdrawal_add")).status_code == 403
+    project = client.get(reverse("admin:summit_project_change", args=[profile.project.pk])).content.decode()
+    assert "withdraws_after_days" in project
