@@ -244,6 +244,7 @@ def _order(task: BuildTask, attempt: UUID, remotes: tuple[RemoteIndex, ...]) -> 
         release=task.release,
         build_release=task.build_release,
         architecture=task.architecture,
+        isa_level=task.profile.isa_level,
         remotes=remotes,
         source_date_epoch=task.source_date_epoch,
         limits=Limits(

@@ -93,9 +93,8 @@ def plan(profile: Profile, *, at: datetime) -> Plan:
 def recipes_of(profile: Profile) -> list[Recipe]:
     """Fetches the project's recipes that may be built for the profile's architecture."""
     rows = Recipe.objects.buildable().filter(repository__project=profile.project_id).select_related("repository")
-    host = {profile.architecture, "native", f"emul32/{profile.architecture}", "emul32"}
     rows = rows.defer("description", "upstreams", "packages", "warnings", "licences").order_by("name", "pk")
-    return [recipe for recipe in rows if not recipe.architectures or host & set(recipe.architectures)]
+    return [recipe for recipe in rows if profile.builds(recipe.architectures)]
 
 
 def _names(recipes: Collection[Recipe], *, architecture: str) -> Mapping[int, set[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serpent_infra.formats.dependency import Capability
+from serpent_infra.formats.script.macros import isa_levels
 from serpent_infra.wire.names import ARCHITECTURE_PATTERN, IDENTIFIER_PATTERN
 from serpent_infra.wire.orders import RemoteIndex
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
@@ -91,6 +92,9 @@ def ensure_streams(profile: Profile, *, at: datetime) -> None:
     is_official = profile.purpose == Purpose.OFFICIAL
     if not re.match(ARCHITECTURE_PATTERN, profile.architecture):
         raise StreamUnfit(f"{profile.architecture!r} is no name for an architecture")
+    if profile.isa_level and profile.isa_level not in (levels := isa_levels(profile.architecture)):
+        known = ", ".join(levels) or "none"
+        raise StreamUnfit(f"{profile.isa_level!r} is no level of {profile.architecture} that can be built for: {known}")
     try:
         vessel.ensure_stream(
             channel=profile.channel, stream=profile.stream, architectures=architectures, official=is_official, at=at

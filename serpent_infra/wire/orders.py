@@ -7,7 +7,16 @@ from uuid import UUID
 
 import msgspec
 
-from serpent_infra.wire.names import Architecture, ByteCount, CommitId, Epoch, FileName, Identifier, RecipePath
+from serpent_infra.wire.names import (
+    Architecture,
+    ByteCount,
+    CommitId,
+    Epoch,
+    FileName,
+    Identifier,
+    IsaLevel,
+    RecipePath,
+)
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=7 * 86400)]
 
@@ -49,6 +58,7 @@ class BuildOrder(msgspec.Struct, frozen=True, kw_only=True):
     `source_name`, `version` and `release` are what the recipe at that commit says: a recipe that says otherwise,
     or a stone that does, is refused. `source_date_epoch` is in seconds since 1970, UTC. With `verify_manifest` a build
     that is not what the manifest at that commit promises fails; without, and without a manifest, it is only said.
+    `isa_level` is what is built for, "" for the architecture's baseline.
     """
 
     attempt: UUID
@@ -60,6 +70,7 @@ class BuildOrder(msgspec.Struct, frozen=True, kw_only=True):
     release: Annotated[int, msgspec.Meta(ge=1)]
     build_release: Annotated[int, msgspec.Meta(ge=1)]
     architecture: Architecture
+    isa_level: IsaLevel = ""
     remotes: tuple[RemoteIndex, ...]
     source_date_epoch: Annotated[int, msgspec.Meta(ge=0)]
     limits: Limits = Limits()

@@ -78,12 +78,11 @@ def _recipes(profile: Profile, user: Viewer) -> dict[int, Member]:
     rows = Recipe.objects.buildable().filter(
         repository__project=profile.project_id, repository__in=Repository.objects.visible_to(user)
     )
-    host = {profile.architecture, "native", f"emul32/{profile.architecture}", "emul32"}
     fields = ("pk", "name", "version", "release", "repository", "architectures")
     return {
         key: Member(key=key, name=name, version=version, release=release, repository=repository)
         for key, name, version, release, repository, architectures in rows.order_by("name", "pk").values_list(*fields)
-        if not architectures or host & set(architectures)
+        if profile.builds(architectures)
     }
 
 

@@ -1,5 +1,6 @@
 """Profiles: what a project is built for, against, and to."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Self
 
@@ -77,6 +78,16 @@ class Profile(models.Model):
     def verifies_builds(self) -> bool:
         """Says whether what is built for it is built a second time before it is published."""
         return self.verification != VerificationPolicy.NONE
+
+    def builds(self, architectures: Collection[str]) -> bool:
+        """Says whether a recipe is built for it that names these architectures; one that names none is for all.
+
+        A level's stream lies over the baseline's, and holds what asked for it: recipes that name the level.
+        """
+        if self.isa_level:
+            return self.isa_level in architectures
+        host = {self.architecture, "native", f"emul32/{self.architecture}", "emul32"}
+        return not architectures or not host.isdisjoint(architectures)
 
     def base_capabilities(self) -> frozenset[Capability]:
         """Reads `base_provides`; a text that is no capability counts for nothing."""

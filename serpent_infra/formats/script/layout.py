@@ -43,7 +43,8 @@ class GuestPaths:
 class HostFacts:
     """What a build is told about where it runs.
 
-    `default_toolchain` counts where the recipe names none: boulder's is llvm, a Debian base image has gnu.
+    `default_toolchain` counts where the recipe names none: boulder's is llvm, a Debian base image has gnu. `isa_level`
+    is what is built for, "" for the architecture's baseline; the host itself may be of a higher one.
     """
 
     architecture: str
@@ -51,4 +52,5 @@ class HostFacts:
     source_date_epoch: int
     default_toolchain: Toolchain = Toolchain.GNU
     has_ccache: bool = False
+    isa_level: str = ""
     paths: GuestPaths = GuestPaths()

@@ -1,4 +1,4 @@
-"""The macros that hold for a target: the base's, its architecture's, then every action file's; later ones win."""
+"""The macros that hold for a target: the base's, its architecture's, its level's, then the actions'; later ones win."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,10 +28,11 @@ class Macros:
 
 @cache
 def load_macros(target: Target) -> Macros:
-    """Merges the macro files for a target. Raises `ScriptError` for an architecture that has none."""
+    """Merges the macro files for a target. Raises `ScriptError` for an architecture or a level that has none."""
     base = [_load(path) for path in _base_files()]
     own = _load_architecture(target)
-    files = [*base, own, *(_load(path) for path in sorted(MACROS_DIR.glob("actions/*.yaml")))]
+    level = [_load_level(target)] if target.isa_level else []
+    files = [*base, own, *level, *(_load(path) for path in sorted(MACROS_DIR.glob("actions/*.yaml")))]
     return Macros(
         actions={name: action for file in files for name, action in file.actions.items()},
         definitions={name: text for file in files for name, text in file.definitions.items()},
@@ -58,6 +59,19 @@ def _load_architecture(target: Target) -> MacroFile:
     if not path.is_file():
         raise ScriptError(f"there are no macros for {target}")
     return _load(path)
+
+
+def isa_levels(architecture: str) -> tuple[str, ...]:
+    """Lists the levels of an architecture that can be built for, above its baseline, which has no name here."""
+    return tuple(sorted(path.stem for path in MACROS_DIR.glob(f"levels/{architecture}-*.yaml")))
+
+
+def _load_level(target: Target) -> MacroFile:
+    levels = isa_levels(target.architecture)
+    if target.isa_level not in levels:
+        known = f"; there are {', '.join(levels)}" if levels else ""
+        raise ScriptError(f"there are no macros for level {target.isa_level} of {target.architecture}{known}")
+    return _load(MACROS_DIR / "levels" / f"{target.isa_level}.yaml")
 
 
 @cache

@@ -88,9 +88,10 @@ def plan_build(recipe: Recipe, host: HostFacts) -> BuildPlan:
     unknown macro, tuning group, choice or flag, with the recipe's line where it is known, and for a recipe that names
     no target of this architecture.
     """
-    targets = build_targets(recipe, host.architecture)
+    targets = build_targets(recipe, host.architecture, host.isa_level)
     if not targets:
-        raise ScriptError(f"the recipe is for {', '.join(recipe.architectures)}, not for {host.architecture}")
+        here = host.isa_level or host.architecture
+        raise ScriptError(f"the recipe is for {', '.join(recipe.architectures)}, not for {here}")
     toolchain = recipe.options.toolchain or host.default_toolchain
     scripts: list[PhaseScript] = []
     dependencies = set(recipe.build_depends)

@@ -11,29 +11,34 @@ NATIVE = "native"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One pass over the phases: the host's own architecture, or its 32-bit companion."""
+    """One pass over the phases: the host's own architecture, or its 32-bit companion.
+
+    `isa_level` is what the native pass is built for, "" for the architecture's baseline.
+    """
 
     architecture: str
     is_emul32: bool = False
+    isa_level: str = ""
 
     def __str__(self) -> str:
         """The form of recipes and paths: `x86_64`, `emul32/x86_64`."""
         return f"{EMUL32}/{self.architecture}" if self.is_emul32 else self.architecture
 
 
-def build_targets(recipe: Recipe, architecture: str) -> tuple[Target, ...]:
+def build_targets(recipe: Recipe, architecture: str, isa_level: str = "") -> tuple[Target, ...]:
     """Lists the passes of a recipe on a host in the order they are made: 32-bit first, so that native files win.
 
-    Empty when the recipe names architectures and none of them is the host's.
+    Empty when the recipe names architectures and none of them is the host's. A level is named among them as well:
+    `architectures: [native, x86_64-v3x]`.
     """
-    emul32, native = Target(architecture, is_emul32=True), Target(architecture)
+    emul32, native = Target(architecture, is_emul32=True), Target(architecture, isa_level=isa_level)
     if not recipe.architectures:
         return (emul32, native) if recipe.options.emul32 else (native,)
     named = set(recipe.architectures)
     targets = []
     if named & {EMUL32, str(emul32)}:
         targets.append(emul32)
-    if named & {NATIVE, architecture}:
+    if named & {NATIVE, architecture, isa_level}:
         targets.append(native)
     return tuple(targets)
 

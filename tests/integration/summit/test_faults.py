@@ -32,10 +32,32 @@ def test_a_profile_that_cannot_publish_where_it_says_shows_why(
     monkeypatch.undo()
 
 
+def test_a_levels_profile_holds_the_recipes_that_name_the_level_and_orders_it(
+    project: Project, repository: Repository, fleet: FakeFleet
+) -> None:
+    base = make_profile(project)
+    level = make_profile(project, name="v3x", stream="volatile-v3x", isa_level="x86_64-v3x")
+    make_recipe(repository, "ed")
+    make_recipe(repository, "zlib", architectures=["native", "x86_64-v3x"])
+    make_recipe(repository, "avx", architectures=["x86_64-v3x"])
+    for profile in (base, level):
+        planning.plan(profile, at=AT)
+    assert set(base.tasks.values_list("source_name", flat=True)) == {"ed", "zlib"}
+    assert set(level.tasks.values_list("source_name", flat=True)) == {"avx", "zlib"}
+    fleet.add_slots(count=4, isa_levels=frozenset({"x86_64", "x86_64-v3x"}))
+    assert dispatch.dispatch(at=AT) == 4
+    assert sorted(order.isa_level for order in fleet.orders.values()) == ["", "", "x86_64-v3x", "x86_64-v3x"]
+
+
 @pytest.mark.parametrize(
     ("facts", "remote", "error"),
     [
         ({"architecture": "x86-64"}, {}, "'x86-64' is no name for an architecture"),
+        (
+            {"isa_level": "x86_64-v9"},
+            {},
+            "'x86_64-v9' is no level of x86_64 that can be built for: x86_64-v3, x86_64-v3x",
+        ),
         ({}, {"name": "my_core", "channel": "core"}, "its remote 'my_core' has a name that none can have"),
         ({}, {"name": "core", "channel": "core"}, "its remote core: there is no stream core/volatile"),
     ],

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avalanche.agent import machine
+from serpent_infra.formats.script.macros import isa_levels
 from avalanche.agent.sampler import Sampler
 
 V2 = {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
@@ -29,6 +30,10 @@ V4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 )
 def test_levels_are_reached_one_after_the_other(flags: set[str], highest: str) -> None:
     assert machine.isa_levels("x86_64", frozenset(flags))[-1] == highest
+
+
+def test_a_processor_may_tell_every_level_that_can_be_built_for() -> None:
+    assert set(isa_levels("x86_64")) <= set(machine.isa_levels("x86_64", frozenset(V2 | V3 | V3X | V4)))
 
 
 def test_another_architecture_has_its_baseline() -> None:

@@ -60,6 +60,7 @@ class Builtin:
 def _plan(job: Job, recipe: Recipe) -> BuildPlan:
     facts = HostFacts(
         architecture=job.order.architecture,
+        isa_level=job.order.isa_level,
         jobs=job.means.jobs,
         source_date_epoch=job.order.source_date_epoch,
         default_toolchain=Toolchain.GNU,

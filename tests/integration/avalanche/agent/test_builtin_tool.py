@@ -5,9 +5,11 @@ import os
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from avalanche.agent.limits import BuildStopped, Interruption, Stopped
@@ -135,6 +137,22 @@ def test_an_install_tree_that_leads_out_of_the_root_is_refused(bench: Bench, tmp
     recipe = write_recipe(tmp_path / "r", "install: |\n    rm -rf %(installroot)\n    ln -s /etc %(installroot)\n")
 
     assert fails(bench, recipe).failure.kind is FailureKind.PACKAGING
+
+
+@pytest.mark.parametrize(("level", "said"), [("", b"level: __AVX2__\n"), ("x86_64-v3x", b"level: 1\n")])
+def test_an_order_for_a_level_is_compiled_for_it(bench: Bench, tmp_path: Path, level: str, said: bytes) -> None:
+    text = """architectures: [native, x86_64-v3x]
+build: |
+    echo "level: $(echo __AVX2__ | ${CC} ${CFLAGS} -E -P -xc -)"
+install: |
+    install -Dm644 /dev/null %(installroot)/usr/share/probe/empty
+"""
+    job = bench.job(write_recipe(tmp_path / "r", text))
+    job = replace(job, order=msgspec.structs.replace(job.order, isa_level=level))
+
+    bench.build(job)
+
+    assert said in job.journal.read(0, job.journal.size)
 
 
 def test_an_unknown_macro_is_the_recipes_failure(bench: Bench, tmp_path: Path) -> None:

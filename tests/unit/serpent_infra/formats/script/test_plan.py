@@ -1,13 +1,14 @@
 """Targets, stages and phases of a build, and the scripts they become."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from serpent_infra.formats.recipe import Recipe, Toolchain, parse_recipe
 from serpent_infra.formats.script import GuestPaths, HostFacts, PgoStage, Phase, ScriptError, plan_build
 from serpent_infra.formats.script.expansion import Names, expand
-from serpent_infra.formats.script.macros import MACROS_DIR, load_macros
+from serpent_infra.formats.script.macros import MACROS_DIR, isa_levels, load_macros
 from serpent_infra.formats.script.targets import Target, build_targets
 
 HEAD = 'name: nano\nversion: "9.2"\nrelease: 42\nhomepage: https://example.org\nlicense: MPL-2.0\n'
@@ -155,7 +156,46 @@ def test_paths_follow_another_guest_root() -> None:
     assert script.text.endswith("touch /elsewhere/install/x /elsewhere/recipe/pkg/y")
 
 
-@pytest.mark.parametrize("target", [Target("x86_64"), Target("aarch64"), Target("x86_64", is_emul32=True)])
+def test_a_level_changes_what_the_native_pass_is_compiled_for_and_nothing_else() -> None:
+    text = "architectures: [native, emul32, x86_64-v3x]\nbuild: x\n"
+    base = plan_build(recipe(text), HOST).scripts
+    level = plan_build(recipe(text), replace(HOST, isa_level="x86_64-v3x")).scripts
+    assert level[0] == replace(base[0], target=level[0].target), "the 32-bit pass is the same"
+    assert "-march=x86-64-v2 -mtune=ivybridge" in base[1].text
+    assert "-march=x86-64-v3 -mtune=znver1 -maes -mfsgsbase -mpclmul -mrdrnd" in level[1].text
+    assert "-march=x86-64-v2" not in level[1].text
+    assert (level[1].build_dir, level[1].work_dir) == (base[1].build_dir, base[1].work_dir)
+
+
+def test_a_recipe_may_be_for_a_level_alone() -> None:
+    text = "architectures: [x86_64-v3]\nbuild: x\n"
+    assert (
+        "-march=x86-64-v3 -mtune=haswell"
+        in plan_build(recipe(text), replace(HOST, isa_level="x86_64-v3")).scripts[0].text
+    )
+    with pytest.raises(ScriptError, match=r"for x86_64-v3, not for x86_64$"):
+        plan_build(recipe(text), HOST)
+    with pytest.raises(ScriptError, match=r"for x86_64-v3, not for x86_64-v4$"):
+        plan_build(recipe(text), replace(HOST, isa_level="x86_64-v4"))
+
+
+def test_a_level_without_macros_is_an_error_that_names_those_with() -> None:
+    with pytest.raises(ScriptError) as caught:
+        plan_build(recipe("build: x\n"), replace(HOST, isa_level="x86_64-v9"))
+    assert str(caught.value) == (
+        "there are no macros for level x86_64-v9 of x86_64; there are x86_64-v3, x86_64-v3x, x86_64-v4"
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target("x86_64"),
+        Target("aarch64"),
+        Target("x86_64", is_emul32=True),
+        *(Target("x86_64", isa_level=level) for level in isa_levels("x86_64")),
+    ],
+)
 def test_every_macro_of_ours_expands_to_bash(target: Target) -> None:
     macros = load_macros(target)
     host = HostFacts(architecture=target.architecture, jobs=1, source_date_epoch=0)
