@@ -41,7 +41,7 @@ def split(groups: Iterable[list[int]], graph: Graph) -> list[list[int]]:
 
 def _peel(graph: Graph, degrees: Mapping[int, int]) -> list[int]:
     """Lists the nodes that no cycle leads to, predecessors first (Kahn 1962); `degrees` counts the edges to each."""
-    left = dict.fromkeys(graph, 0) | degrees
+    left = {**dict.fromkeys(graph, 0), **degrees}
     peeled = [node for node, count in left.items() if not count]
     for node in peeled:  # grows meanwhile
         for other in graph[node]:

@@ -1,5 +1,7 @@
 """From the rows on: a build goes to a slot that may take it and to no other, though another were the first choice."""
 
+from collections.abc import Mapping
+
 import pytest
 from pytest_django import Settings
 
@@ -13,7 +15,7 @@ from tests.fakes.doors import FakeFleet
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
 BOTH = frozenset({"x86_64", "x86_64-v3x"})
-Facts = dict[str, object]
+Facts = Mapping[str, object]
 
 # by what is asked for: facts of the profile, of the task, of a slot that lacks it, and of one that has it
 ASKED: dict[str, tuple[Facts, Facts, Facts, Facts]] = {
@@ -28,7 +30,7 @@ ASKED: dict[str, tuple[Facts, Facts, Facts, Facts]] = {
 def ready(profile_facts: Facts, task_facts: Facts) -> BuildTask:
     profile: Profile = make_profile(make_project(), **profile_facts)
     publishing.ensure_streams(profile, at=AT)
-    return make_task(make_recipe(make_repository(profile.project), "zlib"), profile, queued_at=AT, **task_facts)
+    return make_task(make_recipe(make_repository(profile.project), "zlib"), profile, queued_at=AT, **task_facts)  # type: ignore[arg-type]
 
 
 def builder_of(task: BuildTask) -> str:
