@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import groupby
+from itertools import chain, groupby
 from operator import or_
 
 from serpent_infra.formats.dependency import Capability
@@ -99,7 +99,8 @@ class _Adding:
     def run(self, groups: list[list[int]]) -> list[list[int]]:
         """Adds all edges, and gives the components of what is waited for."""
         self.done = dict.fromkeys(self.hard, 0)
-        self.bits = dict.fromkeys((key for bundle in self.bundles.values() for key in bundle.going), 0)
+        alike = {id(bundle): bundle.going for bundle in self.bundles.values()}
+        self.bits = dict.fromkeys(chain.from_iterable(alike.values()), 0)
         place = {key: number for number, group in enumerate(groups) for key in group}
         found: list[list[int]] = []
         for group in components(self._joined()):
@@ -119,13 +120,14 @@ class _Adding:
     def _joined(self) -> dict[int, Collection[int]]:
         """Joins all that could be waited for; a bundle is a node below zero between its tasks and their providers."""
         joined: dict[int, Collection[int]] = {}
-        numbers: dict[tuple[int, frozenset[int]], int] = {}
+        numbers: dict[tuple[int, AbstractSet[int]], int] = {}
         for task, row in self.hard.items():
             bundle = self.bundles.get(task)
             if bundle is None:
                 joined[task] = row
                 continue
-            given_way = frozenset(self.staged.get(task, ())) & bundle.going
+            held = self.staged.get(task)
+            given_way = frozenset(held) & bundle.going if held else _NOBODY
             number = numbers.setdefault((id(bundle), given_way), -1 - len(numbers))
             joined[task] = [*row, number]
             if number not in joined:
