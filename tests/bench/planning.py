@@ -61,6 +61,8 @@ def _needed(nodes: "Iterable[Node]", keys: Iterable[int]) -> Iterable[tuple[int 
         for need in node.needs:
             capability = need.capability
             yield key, "", int(capability.kind), capability.target, "", need.usage.value, ""
+        for one in node.implied:
+            yield key, "", int(one.kind), one.target, "", Usage.IMPLIED.value, "a macro"
 
 
 def main(tree: Path, size: int) -> None:

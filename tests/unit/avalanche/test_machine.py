@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avalanche.agent import machine
-from serpent_infra.formats.script.macros import isa_levels
 from avalanche.agent.sampler import Sampler
+from serpent_infra.formats.script.macros import isa_levels
 
 V2 = {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
 V3 = {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
