@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from summit.needs import Usage
 from tests.bench.intake import Stopwatch
 from tests.bench.synthetic import many
 
@@ -73,7 +74,6 @@ def main(tree: Path, size: int) -> None:
 
     from summit import ordering, outlook, planning  # noqa: PLC0415 - likewise
     from summit.models import BuildTask, Profile, TaskEdge  # noqa: PLC0415 - likewise
-    from summit.needs import Usage  # noqa: PLC0415 - likewise
     from summit.simulation import trees  # noqa: PLC0415 - likewise
     from tests.factories.avalanche import make_builder  # noqa: PLC0415 - likewise
 
