@@ -6,7 +6,7 @@ The only module of summit that knows avalanche. It does not decide what an ended
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,7 +17,7 @@ from avalanche import interfaces as avalanche
 from avalanche.interfaces import ArtefactSource, AttemptStatus, BuilderStatus, LogTail, Tier
 from serpent_infra.wire.orders import BuildOrder, BuildPurpose, Limits, RemoteIndex, Source
 from summit import lanes, publishing, second_builds
-from summit.models import AttemptRef, BuildTask, Profile, Purpose
+from summit.models import AttemptRef, BuildTask, Profile, Purpose, moves
 from summit.scheduler import Pair, Slot, pair
 from summit.states import IllegalTransition, TaskStatus
 
@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 REPLY_TO = "summit.settle"
+SET_ASIDE_FOR = timedelta(minutes=1)
 log = logging.getLogger(__name__)
 _Remotes = dict[tuple[int, str], tuple[RemoteIndex, ...]]  # by profile and stream
 
@@ -187,10 +188,23 @@ def dispatch(*, at: datetime) -> int:
         for chosen in pairs:
             free.remove(chosen.slot)
             task = tasks.get(chosen.task)
-            if task is not None and _offer(task, chosen, remotes, at=at):
-                busy.append(chosen.slot)
-                given += 1
+            if task is None:
+                continue
+            try:
+                if _offer(task, chosen, remotes, at=at):
+                    busy.append(chosen.slot)
+                    given += 1
+            except Exception:
+                log.exception("could not offer %s", task)
+                if _set_aside(task, at=at):
+                    free.append(chosen.slot)
     return given
+
+
+def _set_aside(task: BuildTask, *, at: datetime) -> bool:
+    """Lets others go before a build that could not be offered, so that one fault never keeps a slot from them all."""
+    sentence = "could not be offered to a builder because of a fault of the hub; others go before it for a while"
+    return moves.set_aside(task, until=at + SET_ASIDE_FOR, sentence=sentence, at=at)
 
 
 def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:
@@ -214,9 +228,6 @@ def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) ->
             )
     except (IllegalTransition, IntegrityError, avalanche.SlotTaken, avalanche.UnknownAttempt):
         return False
-    except Exception:
-        log.exception("could not offer %s, the next round tries again", task)
-        return False  # a fault with one holds up none of the others
     return True
 
 

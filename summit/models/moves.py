@@ -12,7 +12,7 @@ from summit.states import OPEN, WAITING, TaskStatus
 
 if TYPE_CHECKING:
     from serpent_infra.accounts.models import User
-    from summit.models.tasks import BuildTaskQuerySet
+    from summit.models.tasks import BuildTask, BuildTaskQuerySet
 
 
 def take_over(row: Model, changes: Mapping[str, object]) -> None:
@@ -83,6 +83,18 @@ def expedite(
         for key in sorted(moved)
     )
     return moved
+
+
+def set_aside(task: "BuildTask", *, until: datetime, sentence: str, at: datetime) -> bool:
+    """Lets a queued one rest until then, and says whether it was queued still."""
+    from summit.models.events import TaskEvent  # noqa: PLC0415 - an event names its task
+
+    rows = type(task).objects.filter(pk=task.pk, status=TaskStatus.QUEUED)
+    is_moved = rows.update(not_before=until, updated_at=at) > 0
+    if is_moved:
+        queued = TaskStatus.QUEUED
+        TaskEvent.objects.create(task_id=task.pk, at=at, source=queued, target=queued, sentence=sentence)
+    return is_moved
 
 
 def mark_security(

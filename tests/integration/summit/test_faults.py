@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from avalanche.interfaces import ArtefactSource
+from serpent_infra.wire.orders import BuildOrder
 from summit import dispatch, planning, publishing, settling
 from summit.models import BuildTask, Profile, Project, Repository
 from summit.states import TaskStatus
@@ -109,6 +110,32 @@ def test_a_name_that_vessel_refuses_is_said_beside_the_profile(
     profile = make_profile(project, **facts)
     planning.plan(profile, at=AT)
     assert "is no name for a channel or stream" in profile.plan_error
+
+
+def test_a_build_that_cannot_be_offered_keeps_the_only_slot_from_nobody(
+    profile: Profile, repository: Repository, fleet: FakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("zlib", "ed"):
+        make_recipe(repository, name)
+    planning.plan(profile, at=AT)
+    BuildTask.objects.filter(source_name="zlib").update(priority=1e6)
+    offer = fleet.offer
+
+    def refuse(*, order: BuildOrder, **facts: object) -> None:
+        if order.source_name == "zlib":
+            raise ValueError("a fault nobody thought of")
+        offer(order=order, **facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fleet, "offer", refuse)
+    fleet.add_slots()
+    assert dispatch.dispatch(at=AT) == 1
+    assert BuildTask.objects.get(status=TaskStatus.BUILDING).source_name == "ed"
+    zlib = BuildTask.objects.get(source_name="zlib")
+    assert (zlib.status, zlib.attempts.count(), zlib.not_before) == ("queued", 0, AT + dispatch.SET_ASIDE_FOR)
+    assert zlib.events.latest("pk").sentence.startswith("could not be offered to a builder because of a fault")
+    fleet.add_slots("b2")
+    monkeypatch.setattr(fleet, "offer", offer)
+    assert dispatch.dispatch(at=AT + dispatch.SET_ASIDE_FOR) == 1
 
 
 def test_one_attempt_that_cannot_be_settled_holds_up_no_other(
