@@ -190,9 +190,10 @@ def foresee(*, at: datetime) -> Foresight:
 
 
 def learn() -> Experience:
-    """Looks at the newest completed builds."""
+    """Looks at the newest completed builds, but for those made twice: of these, waiting for the second is a part."""
+    once = BuildTask.objects.filter(status=TaskStatus.COMPLETED, verifications__isnull=True)
     rows = list(
-        BuildTask.objects.filter(status=TaskStatus.COMPLETED, build_seconds__gt=0, estimate_seconds__gt=0)
+        once.filter(build_seconds__gt=0, estimate_seconds__gt=0)
         .order_by("-pk")
         .values_list("build_seconds", "estimate_seconds", "started_at", "ended_at")[:_SAMPLE]
     )
