@@ -10,7 +10,7 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 from pytest_django import DjangoAssertNumQueries
 
-from summit import outlook
+from summit import outlook, publishing
 from summit.models import BuildTask, Recipe, Repository, TaskEdge
 from summit.states import SubmissionStatus, TaskStatus
 from tests.integration import pages
@@ -218,12 +218,13 @@ def foreseen(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
         ("/collections/", 4),
         ("/~/serpent-os/main", 10),
         ("/~/serpent-os/main/curl", 20),
-        ("/~/serpent-os/main/zlib", 16),
+        ("/~/serpent-os/main/zlib", 18),
     ],
 )
 def test_a_page_costs_the_same_with_many_rows(
     client: Client, farm: Farm, django_assert_max_num_queries: DjangoAssertNumQueries, uri: str, most: int
 ) -> None:
+    publishing.forget()  # what other tests looked at
     with django_assert_max_num_queries(most) as few:
         client.get(uri)
     more_tasks(farm, 300)
