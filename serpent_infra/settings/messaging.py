@@ -1,5 +1,6 @@
 """The doorbell: Celery on Valkey or Redis. Messages carry ids only, and losing them all costs only time."""
 
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +55,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_DB_REUSE_MAX = sys.maxsize  # connections keep as long as a request's do: see `serpent_infra.celery`
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

@@ -38,10 +38,10 @@ class BuilderAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Agents sign in with a bearer token.")
         try:
             name = tokens.claimed_issuer(token)
-            builder = Builder.objects.enrolled().filter(name=name).first()
-            if builder is None:
-                raise AuthenticationFailed("The token names no enrolled builder.")
+            builder = Builder.objects.enrolled().get(name=name)
             tokens.verify(token, key=tokens.parse_public(builder.public_key), issuer=name, audience=tokens.HUB)
+        except Builder.DoesNotExist:
+            raise AuthenticationFailed("The token names no enrolled builder.") from None
         except (tokens.TokenRefused, ValueError) as error:
             raise AuthenticationFailed("The token is malformed, expired, or not signed by its builder.") from error
         return AnonymousUser(), builder
@@ -92,9 +92,11 @@ class AgentView(APIView):
 
     def attempt_of_builder(self, attempt: UUID) -> Attempt:
         """Finds an attempt of the builder that speaks; others' do not exist for it."""
-        found = Attempt.objects.select_related("builder", "slot").filter(pk=attempt, builder=self.builder).first()
-        if found is None:
-            raise NotFound("This builder has no such attempt.")
+        try:
+            found = Attempt.objects.select_related("slot").get(pk=attempt, builder=self.builder)
+        except Attempt.DoesNotExist:
+            raise NotFound("This builder has no such attempt.") from None
+        found.builder = self.builder  # read once a request, and every build makes several
         return found
 
     def read(self, message: type[Message]) -> Message:
