@@ -192,7 +192,8 @@ layer = place / "layer"
 (layer / "share" / "dependency").write_text("unpacked")
 sandbox = probe.choose(wanted="auto", base=Path("/"), directory=place, group="serpent-as-user")
 root = buildroot.assemble(place / "root", base=Path("/"), dependencies=layer, has_network=False)
-script = "sleep 0.3; id -u; cat /usr/share/dependency; touch /mason/build/made; echo; touch /usr/bin/x 2>&- || echo refused"
+script = "sleep 0.3; id -u; cat /usr/share/dependency; touch /mason/build/made; echo; "
+script += "touch /usr/bin/x 2>&- || echo refused"
 command = Command(argv=["/usr/bin/bash", "-c", script], environment={"PATH": "/usr/bin"})
 print(sandbox.isolation, flush=True)
 ending = sandbox.run(root, command, on_output=lambda chunk: print(chunk.decode(), end="", flush=True))
