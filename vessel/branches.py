@@ -45,7 +45,7 @@ def begin(*, channel: str, stream: str, branch: str, at: datetime) -> None:
 def _begin_anew(pointer: Stream, source: Stream, origin: Version, *, at: datetime) -> None:
     found = Branch.objects.filter(stream=pointer).first()
     if found is None:
-        raise ChannelMismatch(f"stream {pointer} is no branch")
+        raise ChannelMismatch(f"stream {pointer} is no branch, or was dropped before it was one")
     if found.dropped_at is not None:
         raise ChannelMismatch(f"stream {pointer} was a branch and is dropped: its name is not used again")
     if pointer.version_id == found.origin_id and found.origin_id != origin.pk:
@@ -97,8 +97,9 @@ def _named(item: Item) -> str:
 def drop(*, channel: str, branch: str, at: datetime) -> bool:
     """Takes a branch away, merged or not, with the versions only it had; False while imports into it are under way.
 
-    Rows stay, marked as pruned; prune removes the files of stones that no kept version holds. Dropping again, or what
-    was never begun, changes nothing. Raises `OSError` when the disk fails; dropping again goes on.
+    Rows stay, marked as pruned; prune removes the files of stones that no kept version holds. Dropping again changes
+    nothing, and the name of what was never begun is used up, so that nobody begins it late. Raises `OSError` when the
+    disk fails; dropping again goes on.
     """
     with channel_lock(channel):
         found = Branch.objects.select_related("stream__channel").filter(
@@ -106,6 +107,8 @@ def drop(*, channel: str, branch: str, at: datetime) -> bool:
         )
         one = found.first()
         if one is None:
+            for home in Channel.objects.filter(name=channel):
+                Stream.objects.get_or_create(channel=home, name=branch, defaults={"moved_at": at})
             return True
         home = one.stream.channel
         finish_unfinished(home, at=at)

@@ -20,6 +20,7 @@ FOUND = {
     "a cancel and a retry were a way round the review": 2010,
     "a file in the pool that no row claimed was in the way for ever": 2014,
     "a late worker made the builds of a campaign once more": 2044,
+    "a late worker that died began the stream of a campaign that was over": 291,
 }
 SLICES = 8  # that several processes may share
 

@@ -165,6 +165,14 @@ def test_a_dropped_branch_leaves_nothing_but_rows(
         publish.begin_stream(channel="main", stream=BRANCH, architectures=(), official=True, at=later(73))
 
 
+def test_what_was_dropped_before_it_began_never_begins(stream: Stream) -> None:
+    assert branches.drop(channel="main", branch="late", at=later(1))
+    assert branches.drop(channel="main", branch="late", at=later(1))
+    with pytest.raises(ChannelMismatch, match="dropped before it was one"):
+        branches.begin(channel="main", stream=stream.name, branch="late", at=later(1))
+    assert not Branch.objects.exists()
+
+
 def test_a_branch_is_not_dropped_under_an_import(stream: Stream, stones: Path) -> None:
     order = make_order([make_stone(stones, make_meta("zlib", build_release=2))], stream=BRANCH)
     intake.request(order=order, reply_to="test.settle", at=later(20))
