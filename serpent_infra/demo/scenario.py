@@ -23,6 +23,7 @@ PROJECT, REPOSITORY, CHANNEL, STREAM, ARCHITECTURE = "demo", "recipes", "demo", 
 ADMINISTRATOR = "admin"
 SETTLE_SECONDS = 300.0
 GREETING = "greet"
+_FILES_FOLLOW = 10.0  # seconds for which the proof waits for them
 # How every example must end; whatever is blocked stays so, and says why.
 EXPECTED: Mapping[str, TaskStatus] = {
     "base-libc": TaskStatus.COMPLETED,
@@ -109,9 +110,7 @@ class Scenario:
         """Reads back what was published, checks every hash, and runs the program from a root filled with it."""
         directory = self._directory / "proof"
         shutil.rmtree(directory, ignore_errors=True)
-        published = proof.read_published(
-            base_uri=settings.SERPENT_REPOSITORY_URL, channel=CHANNEL, stream=STREAM, architecture=ARCHITECTURE
-        )
+        published = _await_greeting()
         stones = proof.download_all(published, directory / "stones")
         chosen = proof.closure(published.packages, [GREETING])
         proof.fill_root(directory / "root", [stones[meta.name] for meta in chosen])
@@ -144,3 +143,15 @@ class Scenario:
 def elapsed(since: float) -> str:
     """Says how long ago a moment of `time.monotonic` was."""
     return f"{time.monotonic() - since:.1f} s"
+
+
+def _await_greeting() -> proof.Published:
+    """Reads what is published; the files may follow the rows, by which a build is completed, by a moment."""
+    until = time.monotonic() + _FILES_FOLLOW
+    while True:
+        published = proof.read_published(
+            base_uri=settings.SERPENT_REPOSITORY_URL, channel=CHANNEL, stream=STREAM, architecture=ARCHITECTURE
+        )
+        if any(meta.name == GREETING for meta in published.packages) or time.monotonic() > until:
+            return published
+        time.sleep(0.1)
