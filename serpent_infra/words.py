@@ -1,5 +1,6 @@
-"""How numbers become words on a page: spans of time and amounts of memory. No clock: the time is passed in."""
+"""How numbers and lists become words: spans of time, amounts of memory, names. No clock: the time is passed in."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -50,3 +51,9 @@ def amount(size: float) -> str:
             break
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0  # noqa: PLR2004 - three digits in all
     return f"{value:.{digits}f} {unit}"
+
+
+def listed(names: Sequence[str], *, most: int) -> str:
+    """Gives names for a sentence, and the number of those beyond `most`: `zlib, libpng and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from serpent_infra.wire.reports import ArtefactInfo
+from serpent_infra.words import listed
 
 _NAMED = 12  # files that a sentence names; the page of each attempt has them all
 
@@ -20,8 +21,14 @@ class Difference:
         return bool(self.differing or self.missing or self.added)
 
     def __str__(self) -> str:
-        kinds = (("differ", self.differing), ("are missing", self.missing), ("were added", self.added))
-        return "; ".join(f"{_list(names)} {_verb(verb, names)}" for verb, names in kinds if names)
+        kinds = (
+            (self.differing, "differs", "differ"),
+            (self.missing, "is missing", "are missing"),
+            (self.added, "was added", "were added"),
+        )
+        return "; ".join(
+            f"{listed(names, most=_NAMED)} {one if len(names) == 1 else many}" for names, one, many in kinds if names
+        )
 
 
 def compare(first: Iterable[ArtefactInfo], second: Iterable[ArtefactInfo]) -> Difference:
@@ -33,13 +40,3 @@ def compare(first: Iterable[ArtefactInfo], second: Iterable[ArtefactInfo]) -> Di
         missing=tuple(sorted(one.keys() - other.keys())),
         added=tuple(sorted(other.keys() - one.keys())),
     )
-
-
-def _list(names: tuple[str, ...]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _verb(verb: str, names: tuple[str, ...]) -> str:
-    singular = {"differ": "differs", "are missing": "is missing", "were added": "was added"}
-    return singular[verb] if len(names) == 1 else verb

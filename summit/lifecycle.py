@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from serpent_infra.words import listed
 from summit import dispatch, doorbell, ordering, rebuilding, surprises
 from summit.models import AttemptRef, BuildTask, Campaign, Profile, Review, Submission, TaskEdge, Verdict
 from summit.needs import BlockReason
@@ -48,8 +49,7 @@ def _published(version: str, removed: Sequence[str]) -> str:
     sentence = f"published in version {version}"
     if not removed:
         return sentence
-    more = f" and {len(removed) - _NAMED} more" if len(removed) > _NAMED else ""
-    return f"{sentence}, without {', '.join(removed[:_NAMED])}{more}: the build made no such package any more"
+    return f"{sentence}, without {listed(removed, most=_NAMED)}: the build made no such package any more"
 
 
 def fail(task: BuildTask, *, kind: str, problem: str, at: datetime, actor: "User | None" = None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from serpent_infra.formats.dependency import Capability
+from serpent_infra.words import listed
 from summit.collector import paused_collector
 from summit.graph import components, split
 from summit.implied import add_implied
@@ -214,17 +215,13 @@ def _failed_need(key: int, stopped: Sequence[int], by_key: Mapping[int, Node], f
 
 
 def _missing_sentence(missing: Collection[Capability]) -> str:
-    names = sorted({str(capability) for capability in missing})
-    return f"needs {_listed(names)}, which no recipe, nothing published and not the base image provides"
+    names = listed(sorted({str(capability) for capability in missing}), most=_NAMED_MEMBERS)
+    return f"needs {names}, which no recipe, nothing published and not the base image provides"
 
 
 def _cycle_sentence(members: Sequence[Node]) -> str:
-    return f"is in a cycle that nothing published breaks: {_listed([node.name for node in members])} need each other"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_MEMBERS
-    return ", ".join(names[:_NAMED_MEMBERS]) + (f" and {more} more" if more > 0 else "")
+    names = listed([node.name for node in members], most=_NAMED_MEMBERS)
+    return f"is in a cycle that nothing published breaks: {names} need each other"
 
 
 def _rank(

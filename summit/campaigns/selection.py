@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from serpent_infra.formats.dependency import Capability
 from serpent_infra.formats.errors import FormatError
+from serpent_infra.words import listed
 from summit import publishing
 from summit.campaigns.tree import Tree, read_tree
 from summit.models import Campaign, CampaignKind, Dependency, Profile, Provider, Recipe, Repository
@@ -158,8 +159,7 @@ def _named(names: Collection[str], known: Mapping[int, Member]) -> list[int]:
         by_name.setdefault(member.name, []).append(key)
     strange = sorted({name for name in names if name not in by_name})
     if strange:
-        more = f" and {len(strange) - _NAMED} more" if len(strange) > _NAMED else ""
-        raise BadArgument(f"no recipe that could be built is named {', '.join(strange[:_NAMED])}{more}")
+        raise BadArgument(f"no recipe that could be built is named {listed(strange, most=_NAMED)}")
     return [key for name in dict.fromkeys(names) for key in by_name[name]]
 
 

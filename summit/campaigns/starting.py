@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from serpent_infra.words import listed
 from summit import doorbell, ordering, permissions, planning, publishing
 from summit.campaigns.selection import BadArgument, Member, Selection, select
 from summit.models import BuildTask, Campaign, CampaignKind, Profile, Recipe, Repository
@@ -38,9 +39,7 @@ def title_of(kind: CampaignKind, argument: str) -> str:
         case CampaignKind.TREE:
             return "Rebuild everything"
         case CampaignKind.LIST:
-            names = argument.replace(",", " ").split()
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - fits a line
-            return f"Rebuild {', '.join(names[:3])}{more}"
+            return f"Rebuild {listed(argument.replace(',', ' ').split(), most=3)}"
         case CampaignKind.REACH:
             return f"Rebuild all that {argument} reaches"
         case _:

@@ -15,6 +15,7 @@ from operator import or_
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
+from serpent_infra.words import listed
 from summit import doorbell
 from summit.models import Project, Recipe, Repository
 from summit.models.recipes import RecipeQuerySet
@@ -129,7 +130,5 @@ def _sentence(
     """Says which packages of whom; who may see this recipe need not be allowed to see the other."""
     first = taken[claims[0]]
     maker = f"{first.name} ({first.place})" if first.place else "a recipe of a private repository"
-    shown = ", ".join(claims[:_MOST_NAMED])
-    more = f" and {len(claims) - _MOST_NAMED:,} more" if len(claims) > _MOST_NAMED else ""
-    which = "the package" if len(claims) == 1 else "the packages"
-    return f"{name} would make {which} {shown}{more}, which {maker} of the project makes already, {waits}"
+    which = f"the package{'' if len(claims) == 1 else 's'} {listed(claims, most=_MOST_NAMED)}"
+    return f"{name} would make {which}, which {maker} of the project makes already, {waits}"

@@ -47,3 +47,10 @@ def test_durations_have_two_units(seconds: float | timedelta, text: str) -> None
 )
 def test_amounts_have_three_digits(size: int, text: str) -> None:
     assert words.amount(size) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, ""), (2, "a0, a1"), (3, "a0, a1 and 1 more"), (1502, "a0, a1 and 1,500 more")]
+)
+def test_names_beyond_the_most_are_counted(count: int, text: str) -> None:
+    assert words.listed([f"a{number}" for number in range(count)], most=2) == text
