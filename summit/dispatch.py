@@ -204,7 +204,8 @@ def dispatch(*, at: datetime) -> int:
 def _set_aside(task: BuildTask, *, at: datetime) -> bool:
     """Lets others go before a build that could not be offered, so that one fault never keeps a slot from them all."""
     sentence = "could not be offered to a builder because of a fault of the hub; others go before it for a while"
-    return moves.set_aside(task, until=at + SET_ASIDE_FOR, sentence=sentence, at=at)
+    set_aside = second_builds.set_aside if task.status == TaskStatus.VERIFYING else moves.set_aside
+    return set_aside(task, until=at + SET_ASIDE_FOR, sentence=sentence, at=at)
 
 
 def _offer(task: BuildTask, chosen: Pair, remotes: _Remotes, *, at: datetime) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
 from summit.fitting import room, suits
 from summit.models import AttemptRef, BuildTask, Profile, Verification, urgency
 from summit.models.tasks import BuildTaskQuerySet
@@ -72,6 +74,15 @@ def take(task: BuildTask, attempt: UUID, slot: Slot, *, at: datetime) -> None:
     verification.note_second(
         AttemptRef.make(task=task, attempt=attempt, builder=slot.builder, slot=slot.index, at=at, is_second=True)
     )
+
+
+def set_aside(task: BuildTask, *, until: datetime, sentence: str, at: datetime) -> bool:
+    """Lets one that waits for its second build rest until then, and says whether it waited still."""
+    with transaction.atomic():
+        waiting = Verification.objects.waiting(at=at).filter(task=task).update(not_before=until) > 0
+        if waiting:
+            task.wait_again(at=at, sentence=sentence)
+    return waiting
 
 
 def _open(task: BuildTask) -> Verification:

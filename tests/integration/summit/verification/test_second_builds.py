@@ -1,7 +1,7 @@
 """Builds made twice: by whom, and what comes of equal and of different results."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from avalanche.interfaces import Tier
 from serpent_infra.accounts.models import User
+from serpent_infra.wire.orders import BuildOrder
 from serpent_infra.wire.reports import FailureKind
 from summit import dispatch, explain, lifecycle, outlook, planning, retrying, second_builds, settling, verification
 from summit.models import AttemptRef, BuildTask, Finding, Profile, Repository, Verification
@@ -211,3 +212,34 @@ def test_profiles_without_it_ask_nothing_more_of_the_database(
         report(fleet)
     assert task_of().status == TaskStatus.PUBLISHING
     assert not [query["sql"] for query in queries if "summit_verification" in query["sql"]]
+
+
+def test_a_second_build_that_cannot_be_offered_keeps_the_only_slot_from_nobody(
+    verifying: Profile,
+    repository: Repository,
+    fleet: FakeFleet,
+    owners: tuple[User, User],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet.add_slots("b1", owner=owners[0].pk)
+    build_first(fleet)
+    make_recipe(repository, "ed")
+    planning.plan(verifying, at=AT)
+    BuildTask.objects.filter(source_name="ed").update(is_security=False, priority=-1e6)
+    fleet.slots.clear()
+    fleet.add_slots("b2", owner=owners[1].pk)
+    read = fleet.attempt_order
+
+    def fail(*, attempt: UUID) -> BuildOrder:
+        raise ValueError(f"a fault nobody thought of: {attempt}")
+
+    monkeypatch.setattr(fleet, "attempt_order", fail)
+    assert dispatch.dispatch(at=AT) == 1
+    assert BuildTask.objects.get(status=TaskStatus.BUILDING).source_name == "ed"
+    kept = Verification.objects.get()
+    assert (kept.is_building, kept.not_before) == (False, AT + dispatch.SET_ASIDE_FOR)
+    assert kept.task.status == TaskStatus.VERIFYING
+    assert kept.task.events.latest("pk").sentence.startswith("could not be offered to a builder because of a fault")
+    fleet.add_slots("b3", owner=owners[1].pk)
+    monkeypatch.setattr(fleet, "attempt_order", read)
+    assert dispatch.dispatch(at=AT + dispatch.SET_ASIDE_FOR) == 1
