@@ -15,7 +15,7 @@ from serpent_infra.wire.reports import FailureKind
 from serpent_infra.words import amount
 from summit import dispatch, estimates, suiting
 from summit.estimates import Taken
-from summit.models import BuildTask, Profile, Purpose, Requirement
+from summit.models import SHORTAGES, BuildTask, Profile, Purpose, Requirement
 from summit.scheduler import Ready, Slot
 from summit.suiting import NOTHING, Room
 
@@ -65,11 +65,15 @@ def refit(*, at: datetime) -> int:
     return _save(fit(rows, at=at))
 
 
-def answer_shortage(task: BuildTask, kind: FailureKind, *, taken: Taken, at: datetime) -> str:
-    """Lets a build that ran out of memory or disk ask for more than it had.
+def answer_shortage(task: BuildTask, status: dispatch.AttemptStatus, *, at: datetime) -> str:
+    """Lets a build whose attempt ran out of memory or disk ask for more than it had; nothing for other failures.
 
     Gives the reason why no other try can help, in a clause, or "".
     """
+    kind = status.failure_kind
+    if kind is None or kind.value not in SHORTAGES:
+        return ""
+    taken = Taken(memory=status.memory_peak, disk=status.disk_peak, memory_limit=status.memory_limit, lacked=kind.value)
     lesson = estimates.learn([taken])
     task.learnt_memory_bytes = max(task.learnt_memory_bytes, lesson.memory)
     task.learnt_disk_bytes = max(task.learnt_disk_bytes, lesson.disk)

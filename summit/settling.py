@@ -11,9 +11,8 @@ from django.db import transaction
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
 from summit import demands, dispatch, lifecycle, publishing, verification
-from summit.estimates import Taken
 from summit.handover import build_seconds_of, hand_over
-from summit.models import SHORTAGES, AttemptRef, BuildTask, Submission
+from summit.models import AttemptRef, BuildTask, Submission
 from summit.retrying import INFRASTRUCTURE_RETRIES, rest_after
 from summit.states import IllegalTransition, TaskStatus
 
@@ -102,13 +101,7 @@ def _give_up_or_retry(reference: AttemptRef, status: dispatch.AttemptStatus, *, 
     task = reference.task
     kind = status.failure_kind or FailureKind.HUB
     message = status.failure_message or f"the attempt on {reference.builder} ended as {status.status}"
-    hopeless = ""
-    if kind.value in SHORTAGES:
-        taken = Taken(
-            memory=status.memory_peak, disk=status.disk_peak, memory_limit=status.memory_limit, lacked=kind.value
-        )
-        hopeless = demands.answer_shortage(task, kind, taken=taken, at=at)
-    if hopeless:
+    if hopeless := demands.answer_shortage(task, status, at=at):
         lifecycle.fail(task, kind=kind.value, problem=f"{message.rstrip('.')}; {hopeless}", at=at)
     elif kind in INFRASTRUCTURE_FAILURES and task.infrastructure_failures < INFRASTRUCTURE_RETRIES:
         _requeue(task, sentence=f"{message}; it is tried again", at=at)

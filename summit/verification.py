@@ -16,9 +16,8 @@ from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
 from serpent_infra.words import duration
 from summit import demands, dispatch, lifecycle
 from summit.comparison import compare
-from summit.estimates import Taken
 from summit.handover import build_seconds_of, hand_over
-from summit.models import SHORTAGES, AttemptRef, BuildTask, Finding, Verification, VerificationPolicy
+from summit.models import AttemptRef, BuildTask, Finding, Verification, VerificationPolicy
 from summit.retrying import INFRASTRUCTURE_RETRIES, rest_after
 from summit.states import IllegalTransition, TaskStatus
 
@@ -59,7 +58,8 @@ def settle(reference: AttemptRef, status: dispatch.AttemptStatus, *, at: datetim
             _compare(found, status, at=at)
         elif status.failure_kind is None or status.failure_kind in INFRASTRUCTURE_FAILURES:
             message = status.failure_message.rstrip(".") or f"its attempt ended as {status.status}"
-            _try_another(found, message, hopeless=_hopeless(found.task, status, at=at), at=at)
+            hopeless = demands.answer_shortage(found.task, status, at=at)
+            _try_another(found, message, hopeless=hopeless, at=at)
         else:
             message = f"{status.failure_message.rstrip('.') or 'it failed'} ({status.failure_kind.value})"
             problem = f"{found.first_place} built it, and {found.second_place} could not: {message}"
@@ -95,15 +95,6 @@ def _try_another(found: Verification, message: str, *, hopeless: str = "", at: d
         sentence = f"{found.second_place}: {message}; its second build is tried again"
         found.rest(not_before=at + rest_after(found.failures))
         found.task.wait_again(at=at, sentence=sentence)
-
-
-def _hopeless(task: BuildTask, status: dispatch.AttemptStatus, *, at: datetime) -> str:
-    """Lets a build that lacked memory or disk ask for more; gives the reason why no other try can help, or ""."""
-    kind = status.failure_kind
-    if kind is None or kind.value not in SHORTAGES:
-        return ""
-    taken = Taken(memory=status.memory_peak, disk=status.disk_peak, memory_limit=status.memory_limit, lacked=kind.value)
-    return demands.answer_shortage(task, kind, taken=taken, at=at)
 
 
 def _fail(found: Verification, kind: str, problem: str, finding: Finding, *, at: datetime) -> None:
