@@ -64,9 +64,7 @@ def begin(campaign: Campaign, *, at: datetime) -> None:
     """Makes the stream and the builds of a campaign that is starting; where it cannot, it is a draft that says why."""
     try:
         _begin(campaign, at=at)
-    except IllegalTransition:  # it was abandoned, or another worker has begun it
-        # What was made here after that one had cleared up is cleared up once more.
-        Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.ABANDONED).update(dropped_at=None)
+    except IllegalTransition:  # another worker has begun it; or it was abandoned, and the stream is cleared up with it
         campaign.refresh_from_db()
 
 

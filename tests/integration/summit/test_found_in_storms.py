@@ -147,7 +147,7 @@ def test_a_worker_that_starts_what_was_abandoned_meanwhile_leaves_no_stream(worl
     assert Campaign.objects.get().dropped_at is not None
     advance.advance(late, at=world.clock.now())
     assert late.status == CampaignStatus.ABANDONED
-    assert Branch.objects.live().exists()
+    assert not Branch.objects.live().exists(), "its name is used up"
     world.calm()
     world.check_rest()
     assert not Branch.objects.live().exists()
