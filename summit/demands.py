@@ -15,8 +15,9 @@ from serpent_infra.wire.reports import FailureKind
 from serpent_infra.words import amount
 from summit import dispatch, estimates, suiting
 from summit.estimates import Taken
-from summit.models import SHORTAGES, BuildTask, Profile, Purpose, Requirement
-from summit.scheduler import Ready, Slot
+from summit.fitting import any_build, as_ready
+from summit.models import SHORTAGES, BuildTask, Profile, Requirement
+from summit.scheduler import Slot
 from summit.suiting import NOTHING, Room
 
 REMEMBERED_FOR = timedelta(days=1)  # a builder that fell silent, for what is learnt
@@ -43,7 +44,9 @@ def fit(tasks: Collection[BuildTask], *, at: datetime) -> list[BuildTask]:
     for task in tasks:
         wanted = declared.get((task.source_name, task.architecture)) or declared.get((task.source_name, "")) or NOTHING
         if (learnt := learnt_by(task)) != NOTHING:
-            wanted = suiting.ask(replace(as_ready(task), memory=wanted.memory, disk=wanted.disk), learnt, slots)
+            wanted = suiting.ask(
+                replace(as_ready(task, task.profile), memory=wanted.memory, disk=wanted.disk), learnt, slots
+            )
         if wanted != Room(memory=task.memory_bytes, disk=task.disk_bytes):
             task.memory_bytes, task.disk_bytes = wanted.memory, wanted.disk
             changed.append(task)
@@ -58,7 +61,7 @@ def refit(*, at: datetime) -> int:
     slots = known_slots(at=at)
     rows: list[BuildTask] = []
     for profile in Profile.objects.running():
-        fit_for = suiting.suitable(_anything(profile, at=at), slots)
+        fit_for = suiting.suitable(any_build(profile), slots)
         if fit_for:
             due = BuildTask.objects.due(at=at).filter(_is_choosy(fit_for), profile=profile).select_related("profile")
             rows += due.by_priority()[:_MOST]
@@ -81,8 +84,7 @@ def answer_shortage(task: BuildTask, status: dispatch.AttemptStatus, *, at: date
     _save([task])
     if kind is not FailureKind.OUT_OF_MEMORY or not taken.memory_limit:
         return ""
-    anything = replace(as_ready(task), memory=0, disk=0)
-    slots = suiting.suitable(anything, known_slots(at=at))
+    slots = suiting.suitable(any_build(task.profile), known_slots(at=at))
     if slots and max(suiting.memory_of(slot) for slot in slots) <= taken.memory_limit:
         return f"its slot has {amount(taken.memory_limit)}, and no slot for {task.architecture} has more"
     return ""
@@ -91,21 +93,6 @@ def answer_shortage(task: BuildTask, status: dispatch.AttemptStatus, *, at: date
 def known_slots(*, at: datetime) -> list[Slot]:
     """Lists the slots that count for what is learnt, of builders that are silent for the moment, too."""
     return dispatch.known_slots(since=at - REMEMBERED_FOR, at=at)
-
-
-def as_ready(task: BuildTask) -> Ready:
-    """Gives a build as the scheduler sees it."""
-    return Ready(
-        key=task.pk or 0,
-        architecture=task.architecture,
-        isa_level=task.profile.isa_level,
-        is_official=task.purpose == Purpose.OFFICIAL,
-        priority=task.priority,
-        ready_since=task.queued_at or task.created_at,
-        is_expedited=task.is_expedited,
-        memory=task.memory_bytes,
-        disk=task.disk_bytes,
-    )
 
 
 def learnt_by(task: BuildTask) -> Room:
@@ -153,19 +140,6 @@ def _most(attempts: Iterable[Taken]) -> Room:
 def _declared(names: Collection[str]) -> dict[tuple[str, str], Room]:
     rows = Requirement.objects.filter(source_name__in=names)
     return {(row.source_name, row.architecture): Room(memory=row.memory_bytes, disk=row.disk_bytes) for row in rows}
-
-
-def _anything(profile: Profile, *, at: datetime) -> Ready:
-    """A build of a profile that asks for nothing else."""
-    is_official = profile.purpose == Purpose.OFFICIAL
-    return Ready(
-        key=0,
-        architecture=profile.architecture,
-        isa_level=profile.isa_level,
-        is_official=is_official,
-        priority=0.0,
-        ready_since=at,
-    )
 
 
 def _is_choosy(slots: Sequence[Slot]) -> Q:

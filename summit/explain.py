@@ -8,6 +8,7 @@ from django.conf import settings
 
 from serpent_infra.words import duration
 from summit import demands, dispatch, outlook, permissions, publishing, suiting
+from summit.fitting import as_ready
 from summit.models import BuildTask, Control, ControlEvent, Project, TaskEdge, Verification
 from summit.scheduler import Ready
 from summit.states import RETRYABLE, STUCK, TaskStatus
@@ -176,7 +177,7 @@ def _left(task: BuildTask, since: datetime | None, *, at: datetime) -> str:
 
 
 def _wants_slot(task: BuildTask, *, at: datetime) -> list[Part]:
-    wanted, learnt = demands.as_ready(task), demands.learnt_by(task)
+    wanted, learnt = as_ready(task, task.profile), demands.learnt_by(task)
     builders = [one for one in dispatch.fleet(at=at) if one.architecture == task.architecture]
     if not builders:
         return [Part(f"It needs a builder for {task.architecture}, and no such builder is enrolled.")]
@@ -274,7 +275,7 @@ def _verifying(task: BuildTask, *, at: datetime) -> list[Part]:
         why = (found.second.failure_message if found.second is not None else "").rstrip(".")
         told = f" {found.second_place} could not build it a second time{f' ({why})' if why else ''}; another try begins"
         return [*parts, Part(f";{told} in {rest}.")]
-    wanted = replace(demands.as_ready(task), other_than=found.owner)
+    wanted = as_ready(task, task.profile, other_than=found.owner)
     until = f"; where none does by {found.until:%d %B, %H:%M} UTC, it fails"
     return [*parts, Part(f"; it waits for a builder of another owner {_second_slot(wanted, at=at)}{until}.")]
 

@@ -16,8 +16,8 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Sum
 
 from serpent_infra.wire.reports import INFRASTRUCTURE_FAILURES, FailureKind
 from summit import models, second_builds
-from summit.fitting import room, suits
-from summit.models import AttemptRef, BuildTask, Profile, Purpose
+from summit.fitting import as_ready, room, suits
+from summit.models import AttemptRef, BuildTask, Profile
 from summit.scheduler import Fleet, Ready, Share, Slot, rank
 from summit.states import TaskStatus
 
@@ -148,19 +148,10 @@ def _as_ready(
     owners: Mapping[int, int],
 ) -> list[Ready]:
     return [
-        Ready(
-            key=task.pk,
-            architecture=task.architecture,
-            isa_level=profiles[task.profile_id].isa_level,
-            is_official=task.purpose == Purpose.OFFICIAL,
-            priority=task.priority,
-            ready_since=task.queued_at or task.created_at,
-            share=task.share,
-            is_expedited=task.is_expedited,
-            is_security=task.is_security,
-            memory=task.memory_bytes,
-            disk=task.disk_bytes,
-            avoid=frozenset(avoid.get(task.recipe_id, ())),
+        as_ready(
+            task,
+            profiles[task.profile_id],
+            avoid=avoid.get(task.recipe_id, ()),
             other_than=owners.get(task.pk),
         )
         for task in rows
