@@ -1,11 +1,22 @@
-"""Writes many rows of one table at a time: a fraction of the work of model instances where a whole tree is read."""
+"""Many rows of one table at a time: a fraction of the work of model instances where a whole tree is read."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 from django.db import connection, models
 
 Value = str | int | float | datetime | None
+_Item = TypeVar("_Item")
+_CHUNK = 500  # as many values as a statement may hold on every database, with room to spare
+
+
+def chunks(values: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Divides values into lists of which a statement may hold one."""
+    rest = iter(values)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:

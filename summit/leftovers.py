@@ -8,20 +8,16 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
 from django.db.models import Q
 
 from serpent_infra.formats.dependency import Capability
-from summit import publishing
-from summit.models import BuildTask, Dependency, Profile, Project, Recipe, Usage
+from summit import publishing, relations
+from summit.bulk import chunks
+from summit.models import BuildTask, Profile, Project, Recipe
 from summit.permissions import Viewer
 from summit.publishing import PublishedPackage
 from summit.states import TaskStatus
-
-_CHUNK = 500  # as many names as a statement may hold on every database, with room to spare
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +114,7 @@ def _gone(project: Project, user: Viewer | None) -> dict[str, Recipe]:
 def _built(project: Project, names: Iterable[str]) -> Iterator[str]:
     """Narrows to names of which this project has published a build."""
     rows = BuildTask.objects.filter(profile__project=project, status=TaskStatus.COMPLETED)
-    for chunk in _chunks(sorted(names)):
+    for chunk in chunks(sorted(names)):
         yield from rows.filter(source_name__in=chunk).order_by().values_list("source_name", flat=True).distinct()
 
 
@@ -176,25 +172,17 @@ def _recipes(
     """Finds the recipes in git that ask for one of these, and counts those that the user may not see."""
     found: dict[int, Capability] = {}
     for (project, architecture), capabilities in needs.items():
-        rows = Dependency.objects.filter(recipe__repository__project=project, recipe__removed_at__isnull=True)
-        rows = rows.exclude(usage=Usage.IMPLIED).filter(architecture__in=["", architecture])
-        for chunk in _chunks(sorted({capability.target for capability in capabilities})):
-            for row in rows.filter(target__in=chunk).order_by("pk"):
-                if row.capability in capabilities:
-                    found.setdefault(row.recipe_id, row.capability)
+        for rows in relations.asking_for(capabilities, architecture=architecture):
+            here = rows.filter(recipe__repository__project=project, recipe__removed_at__isnull=True)
+            for row in here.order_by("pk"):
+                found.setdefault(row.recipe_id, row.capability)
     shown = Recipe.objects.select_related("repository__project")
     if user is not None:
         shown = shown.visible_to(user)
-    recipes = [row for chunk in _chunks(sorted(found)) for row in shown.filter(pk__in=chunk)]
+    recipes = [row for chunk in chunks(sorted(found)) for row in shown.filter(pk__in=chunk)]
     recipes.sort(key=lambda row: (row.name, row.pk))
     return tuple((row, found[row.pk]) for row in recipes), len(found) - len(recipes)
 
 
 def _place(profile: Profile) -> tuple[str, str, str]:
     return profile.channel, profile.stream, profile.architecture
-
-
-def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
-    rest = iter(values)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

@@ -13,6 +13,7 @@ from serpent_infra.formats.script.macros import isa_levels
 from serpent_infra.wire.names import ARCHITECTURE_PATTERN, IDENTIFIER_PATTERN
 from serpent_infra.wire.orders import RemoteIndex
 from serpent_infra.wire.reports import ArtefactInfo, ArtefactKind
+from summit.bulk import chunks
 from summit.models import AttemptRef, BuildTask, Campaign, Profile, Purpose, Remote, Withdrawal
 from vessel import interfaces as vessel
 from vessel.interfaces import ImportReport, ImportStatus, Merge, PublishedPackage, Withdrawn
@@ -49,7 +50,6 @@ REPLY_TO = "summit.settle_import"
 # The stream that a profile publishes to wins over what it layers on.
 _OWN_PRIORITY = 100
 _KNOWN_LIMIT = 16
-_CHUNK = 500  # as many names as a statement may hold on every database, with room to spare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +177,13 @@ def packages_of(source_name: str, profile: Profile, campaign: Campaign | None = 
 def published_of(source_names: Collection[str], profile: Profile) -> Mapping[str, list[PublishedPackage]]:
     """Gives what the profile's own stream offers of some sources, by source, each by name."""
     found: dict[str, list[PublishedPackage]] = {}
-    names = sorted(source_names)
-    for start in range(0, len(names), _CHUNK):
+    for names in chunks(sorted(source_names)):
         try:
             _, packages = vessel.published_packages(
                 channel=profile.channel,
                 stream=profile.stream,
                 architecture=profile.architecture,
-                source_names=names[start : start + _CHUNK],
+                source_names=names,
             )
         except vessel.UnknownStream:
             return {}

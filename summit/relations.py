@@ -1,15 +1,16 @@
 """Who provides what a recipe depends on, and which recipes depend on what it provides."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from serpent_infra.formats.dependency import Capability, Kind
 from serpent_infra.formats.script.implied import EVERY_ROOT
 from summit import publishing
-from summit.models import Dependency, Profile, Provider, Recipe
+from summit.bulk import chunks
+from summit.models import Dependency, Profile, Provider, Recipe, Usage
 from summit.permissions import Viewer
 
 MOST_DEPENDANTS = 200
@@ -82,6 +83,13 @@ def dependants(recipe: Recipe, *, published: Iterable[Capability], user: Viewer)
         .only("name", "repository__slug", "repository__project__slug")
         .order_by("name")[:MOST_DEPENDANTS]
     )
+
+
+def asking_for(capabilities: Iterable[Capability], *, architecture: str) -> Iterator["QuerySet[Dependency]"]:
+    """Finds the dependencies that recipes name on some capabilities, on an architecture: all of them in a few parts."""
+    written = Dependency.objects.exclude(usage=Usage.IMPLIED).filter(architecture__in=["", architecture])
+    for part in chunks(sorted(capabilities)):
+        yield written.filter(_any_of(part))
 
 
 def _providers(capabilities: set[Capability], *, recipe: Recipe, user: Viewer) -> dict[Capability, Recipe]:

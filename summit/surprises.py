@@ -3,14 +3,12 @@
 Only then is the whole order made anew; every other end touches direct dependants alone.
 """
 
-from django.db.models import Q
-
-from summit import publishing
-from summit.models import BuildTask, Dependency, Provider, TaskEdge
-from summit.needs import BlockReason, Usage
+from serpent_infra.formats.dependency import Capability
+from summit import publishing, relations
+from summit.models import BuildTask, Provider, TaskEdge
+from summit.needs import BlockReason
 from summit.states import TaskStatus
 
-_CHUNK = 500  # as many names as a statement may hold on every database, with room to spare
 _UNSURE = (BlockReason.MISSING, BlockReason.CYCLE)
 
 
@@ -22,19 +20,12 @@ def may_free(task: BuildTask) -> bool:
     unsure = BuildTask.objects.filter(
         profile=task.profile, campaign=task.campaign_id, status=TaskStatus.BLOCKED, block_reason__in=_UNSURE
     )
-    recipes = set(unsure.values_list("recipe", flat=True))
-    if not recipes:
+    if not unsure.exists():
         return False
-    packages = publishing.packages_of(task.source_name, task.profile, task.campaign)
-    provided = {(one.kind.value, one.target) for package in packages for one in package.provides}
-    targets = sorted({target for _, target in provided})
-    written = Dependency.objects.exclude(usage=Usage.IMPLIED)
-    written = written.filter(Q(architecture="") | Q(architecture=task.profile.architecture))
-    for start in range(0, len(targets), _CHUNK):
-        rows = written.filter(target__in=targets[start : start + _CHUNK]).values_list("recipe", "kind", "target")
-        if any(recipe in recipes and (kind, target) in provided for recipe, kind, target in rows):
-            return True
-    return False
+    provided = _provided(task)
+    recipes = unsure.values("recipe")
+    asking = relations.asking_for(provided, architecture=task.profile.architecture)
+    return any(rows.filter(recipe__in=recipes).exists() for rows in asking)
 
 
 def lets_down(task: BuildTask) -> bool:
@@ -47,5 +38,9 @@ def lets_down(task: BuildTask) -> bool:
     wanted = set(TaskEdge.objects.unmet().holding().filter(needs=task).values_list("capability", flat=True))
     if not wanted:
         return False
+    return not wanted <= set(map(str, _provided(task)))
+
+
+def _provided(task: BuildTask) -> set[Capability]:
     packages = publishing.packages_of(task.source_name, task.profile, task.campaign)
-    return not wanted <= {str(one) for package in packages for one in package.provides}
+    return {capability for package in packages for capability in package.provides}

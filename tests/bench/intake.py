@@ -31,6 +31,7 @@ def main(tree: Path) -> None:
     """Takes the tree in, then one more commit, and prints the seconds and what was found."""
     from django.conf import settings  # noqa: PLC0415 - only after setup
     from django.core.management import call_command  # noqa: PLC0415 - likewise
+    from django.db import connection  # noqa: PLC0415 - likewise
     from django.utils import timezone  # noqa: PLC0415 - likewise
 
     from summit import founding, ordering, planning, refresh  # noqa: PLC0415 - likewise
@@ -58,6 +59,7 @@ def main(tree: Path) -> None:
         "planned": planned.created,
         "blocked": BuildTask.objects.filter(status="blocked").count(),
         "edges": TaskEdge.objects.count(),
+        "database": connection.vendor,
     }
     print(json.dumps({"seconds": watch.seconds, "facts": facts}))  # noqa: T201 - the answer
 

@@ -1,17 +1,14 @@
 """What the end of a build costs in a long queue, and what finding the next build costs."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from summit.simulation import trees
 from summit.simulation.workload import rebuild
+from tests.bench.apart import answer_of
 from tests.bench.tables import Sample, print_table
-from tests.e2e.running_farm import ROOT, farm_environment
 
 pytestmark = [pytest.mark.bench, pytest.mark.real_data]
 
@@ -24,21 +21,9 @@ def test_from_the_end_of_a_build_to_the_next(recipe_tree: Path, tmp_path: Path) 
     edges = tmp_path / "edges.json"
     pairs = [(task, need) for task, needs in hard.items() for need in needs]
     edges.write_text(json.dumps({"size": len(nodes), "edges": pairs}))
-    given = {"SERPENT_DATABASE_URL": url} if (url := os.environ.get("SERPENT_DATABASE_URL")) else {}
     rows, database = [], ""
     for size in SIZES:
-        environment = farm_environment(tmp_path / f"state-{size}", SERPENT_BROKER_URL="memory://", **given)
-        outcome = subprocess.run(
-            [sys.executable, "-m", "tests.bench.completion", str(edges), str(size)],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert outcome.returncode == 0, outcome.stderr
-        answer = json.loads(outcome.stdout.splitlines()[-1])
+        answer = answer_of("completion", edges, size, state=tmp_path / f"state-{size}")
         database = answer["database"]
         for name, what in (("end", "end: dependants' counts, events, commit"), ("next", "next: read and pair")):
             sample = Sample(name, answer["seconds"][name])

@@ -1,15 +1,11 @@
 """How long a whole tree takes from stored recipes to an ordered queue, and a forecast of it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.bench.apart import answer_of
 from tests.bench.tables import in_seconds, print_table
-from tests.e2e.running_farm import ROOT, farm_environment
 
 pytestmark = [pytest.mark.bench, pytest.mark.real_data]
 
@@ -17,21 +13,9 @@ SIZES = (1_737, 17_370)
 
 
 def test_planning_a_whole_tree_from_stored_rows(recipe_tree: Path, tmp_path: Path) -> None:
-    given = {"SERPENT_DATABASE_URL": url} if (url := os.environ.get("SERPENT_DATABASE_URL")) else {}
     rows, database = [], ""
     for size in SIZES:
-        environment = farm_environment(tmp_path / f"state-{size}", SERPENT_BROKER_URL="memory://", **given)
-        outcome = subprocess.run(
-            [sys.executable, "-m", "tests.bench.planning", str(recipe_tree), str(size)],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert outcome.returncode == 0, outcome.stderr
-        answer = json.loads(outcome.stdout.splitlines()[-1])
+        answer = answer_of("planning", recipe_tree, size, state=tmp_path / f"state-{size}")
         facts = answer["facts"]
         database = facts["database"]
         assert facts["planned"] == size
