@@ -28,21 +28,20 @@ def complete(task: BuildTask, *, version: str, removed: Sequence[str] = (), at: 
     with transaction.atomic():
         ordering.lock(task.profile)
         task.complete(version=version, sentence=_published(version, removed), at=at)
-        waiting = TaskEdge.objects.unmet().filter(needs=task)
+        missed = surprises.missed(task)  # who needs that goes on waiting until the order is made anew
+        waiting = TaskEdge.objects.unmet().filter(needs=task).exclude(capability__in=missed)
         nearer = BuildTask.objects.filter(pk__in=waiting.values("task"), blockers__gt=0)
-        are_nearer = nearer.update(blockers=F("blockers") - 1) > 0
-        are_let_down = bool(removed) or (are_nearer and surprises.lets_down(task))
-        waiting.update(satisfied_at=at)
-        if are_let_down:  # before any of them takes a slot in vain
-            ordering.reorder(task.profile, campaign=task.campaign, at=at)
-        if are_nearer:
+        if nearer.update(blockers=F("blockers") - 1):
             doorbell.ring(doorbell.DISPATCH)
-        frees = surprises.may_free(task)
-        if frees and task.campaign is not None:
+        waiting.update(satisfied_at=at)
+        if removed:  # before whoever counted on them takes a slot in vain
+            ordering.reorder(task.profile, campaign=task.campaign, at=at)
+        is_news = bool(missed) or surprises.may_free(task)
+        if is_news and task.campaign is not None:
             Campaign.objects.filter(pk=task.campaign.pk).update(order_requested_at=at)
-        elif task.campaign is None and (frees or task.commit != task.recipe.commit):
+        elif task.campaign is None and (is_news or task.commit != task.recipe.commit):
             _request_plan(task.profile, at=at)  # a newer commit may have waited for this one to end
-        _tell_campaign(task, is_asked=frees)
+        _tell_campaign(task, is_asked=is_news)
 
 
 def _published(version: str, removed: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ Only then is the whole order made anew; every other end touches direct dependant
 
 from serpent_infra.formats.dependency import Capability
 from summit import publishing, relations
-from summit.models import BuildTask, Provider, TaskEdge
+from summit.models import BuildTask, TaskEdge
 from summit.needs import BlockReason
 from summit.states import TaskStatus
 
@@ -28,17 +28,15 @@ def may_free(task: BuildTask) -> bool:
     return any(rows.filter(recipe__in=recipes).exists() for rows in asking)
 
 
-def lets_down(task: BuildTask) -> bool:
-    """Says whether a build waited for this one by its name alone, and needs what none of its packages provides.
+def missed(task: BuildTask) -> set[str]:
+    """Gives what builds waited for by a recipe's name alone, and none of its packages provides (texts).
 
-    Costs one query where a manifest had told what it provides.
+    Costs nothing where a manifest had told what it provides.
     """
-    if Provider.objects.filter(recipe=task.recipe_id, architecture=task.profile.architecture).exists():
-        return False
+    if task.profile.architecture in task.recipe.manifests:
+        return set()
     wanted = set(TaskEdge.objects.unmet().holding().filter(needs=task).values_list("capability", flat=True))
-    if not wanted:
-        return False
-    return not wanted <= set(map(str, _provided(task)))
+    return wanted - set(map(str, _provided(task))) if wanted else set()
 
 
 def _provided(task: BuildTask) -> set[Capability]:

@@ -35,7 +35,16 @@ def fill(edges: list[tuple[int, int]], tree: int, size: int, *, at: datetime) ->
     )
     names = [f"r{key}" for key in range(tree)]
     recipes = Recipe.objects.bulk_create(
-        Recipe(repository=repository, path=name, name=name, version="1", release=1, commit="0" * 40) for name in names
+        Recipe(
+            repository=repository,
+            path=name,
+            name=name,
+            version="1",
+            release=1,
+            commit="0" * 40,
+            manifests=["x86_64"],
+        )
+        for name in names
     )
     blockers, dependants = Counter(task for task, _ in edges), Counter(needs for _, needs in edges)
     tasks = [
@@ -83,13 +92,14 @@ def _copy(model: "type[Model]", shifts: dict[str, int], *, path: int | None = No
 def measure(*, at: datetime) -> dict[str, list[float]]:
     """Ends builds chosen by lot: what the end costs, and what finding the next build for a free slot costs."""
     from summit import lanes, lifecycle  # noqa: PLC0415 - only after setup
-    from summit.models import BuildTask  # noqa: PLC0415 - likewise
+    from summit.models import BuildTask, TaskEdge  # noqa: PLC0415 - likewise
     from summit.scheduler import Slot, pair  # noqa: PLC0415 - likewise
     from summit.states import TaskStatus  # noqa: PLC0415 - likewise
 
     free = [Slot(builder="b", index=0, architecture="x86_64", isa_levels=frozenset(), is_official=True)]
     seconds: dict[str, list[float]] = {"end": [], "next": []}
     keys = list(BuildTask.objects.values_list("pk", flat=True))
+    needs = TaskEdge.objects.count()
     for key in Random(0).sample(keys, COMPLETIONS):  # noqa: S311 - a lot that can be drawn again
         BuildTask.objects.filter(pk=key).update(status=TaskStatus.PUBLISHING, blockers=0)
         task = BuildTask.objects.select_related("profile", "recipe").get(pk=key)
@@ -100,6 +110,7 @@ def measure(*, at: datetime) -> dict[str, list[float]]:
         found = lanes.look(free, [], at=at)
         assert len(pair(found.ready, free, shares=found.shares, fleet=found.fleet)) == 1
         seconds["next"].append(perf_counter() - began)
+    assert TaskEdge.objects.count() == needs, "an end has made the order anew: that is not what is measured"
     return seconds
 
 

@@ -297,6 +297,10 @@ def test_whoever_waited_for_a_recipe_by_its_name_is_blocked_when_its_packages_le
     assert dispatch.dispatch(at=AT) == 1
     build(fleet, vessel, "libgreet", "pkgconfig(other)")
     assert dispatch.dispatch(at=AT) == 0, "what it needs is nowhere: no slot is taken in vain"
+    assert (task_of("hello").status, task_of("hello").blockers) == ("queued", 1)
+    assert Profile.objects.plan_overdue().exists()
+    planning.plan(profile, at=AT)
+    assert dispatch.dispatch(at=AT) == 0
     assert task_of("hello").problem.startswith("needs pkgconfig(greet), which no recipe, nothing published")
 
 
